@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# The one entry. KDIR is the kernel to build the module for; T, KERNEL, V and
+# KEEP reach the scripts in tests/ by the environment.
+
+KDIR ?= /lib/modules/$(shell uname -r)/build
+export T KERNEL V KEEP
+
+kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR)/drivers/nvdimm CONFIG_IOPMEM_BUS=m
+
+.PHONY: all install demo check shell clean help
+
+all:	## build the module for the running kernel, or for KDIR=
+	@test -e $(KDIR)/Makefile || { echo "iopmem: no kernel headers in $(KDIR): install linux-headers-$$(uname -r), or set KDIR=" >&2; exit 1; }
+	+$(kbuild) modules
+
+# Without a System.map kbuild leaves depmod out. Signing wants the kernel's key.
+install: all	## install the module for that kernel
+	+$(kbuild) modules_install INSTALL_MOD_DIR=updates CONFIG_MODULE_SIG_ALL=
+	depmod $$(modinfo -F vermagic drivers/nvdimm/iopmem_bus.ko | cut -d' ' -f1)
+
+demo:	## show the main job in a virtual machine (KEEP=dir keeps its files, V=1 shows all)
+	@tests/demo
+
+check:	## run the tests (T=name runs one)
+	@tests/run
+
+shell:	## a shell in the demo's virtual machine
+	@tests/vm/shell
+
+clean:	## remove what was built here; the guest's image stays in the cache
+	rm -rf build tests/helpers/bin
+	find drivers tests \( -name '*.o' -o -name '*.ko' -o -name '*.mod*' -o -name '.*.cmd' -o -name modules.order -o -name Module.symvers \) -delete
+
+help:	## list these targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18

@@ -1,0 +1,613 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * iopmem_bus: the memory behind a PCIe BAR as a persistent memory region
+ *
+ * Each function gets an nvdimm bus of its own, and each eligible BAR of the
+ * function one region on it. libnvdimm, nd_pmem and device_dax do the rest.
+ *
+ *	BAR  [ namespaces ......................... | label area, 128 KiB ]
+ *
+ * The driver binds to PCI id 11f8:f115, and to any other function by
+ * driver_override, new_id or its parameter ids=.
+ *
+ * See Documentation/driver-api/nvdimm/iopmem.rst.
+ */
+#include <linux/io.h>
+#include <linux/libnvdimm.h>
+#include <linux/module.h>
+#include <linux/nd.h>
+#include <linux/ndctl.h>
+#include <linux/pci.h>
+#include <linux/sizes.h>
+#include <linux/slab.h>
+
+#define IOPMEM_MIN_BAR_SIZE	SZ_4M
+#define IOPMEM_LABEL_AREA_SIZE	SZ_128K
+#define PCI_DEVICE_ID_IOPMEM	0xf115
+
+static char *ids;
+module_param(ids, charp, 0444);
+MODULE_PARM_DESC(ids, "Further PCI ids to bind to, \"vendor:device[:subvendor[:subdevice[:class[:class_mask]]]]\", hexadecimal, separated by commas");
+
+static bool labels = true;
+module_param(labels, bool, 0444);
+MODULE_PARM_DESC(labels, "Keep namespace labels in the last 128 KiB of each BAR (default: 1). 0: each BAR is one label-less namespace");
+
+static bool cached;
+module_param(cached, bool, 0444);
+MODULE_PARM_DESC(cached, "Map the BARs write-back (default: 0, write-combining). Only for BARs that are RAM, as ivshmem's");
+
+/**
+ * struct iopmem_bar - one BAR and the region made of it
+ * @pdev: the function
+ * @index: the BAR's number, 0 to 5
+ * @labelled: the last 128 KiB are a label area
+ * @tail: the last 128 KiB, mapped
+ * @nd_set: identifies the region in its labels
+ */
+struct iopmem_bar {
+	struct pci_dev *pdev;
+	int index;
+	bool labelled;
+	void *tail;
+	struct nd_interleave_set nd_set;
+};
+
+/**
+ * struct iopmem_bus - one function
+ * @desc: the bus as libnvdimm sees it
+ * @nvdimm_bus: what libnvdimm made of @desc
+ * @num_bars: used entries of @bars
+ * @bars: the eligible BARs
+ */
+struct iopmem_bus {
+	struct nvdimm_bus_descriptor desc;
+	struct nvdimm_bus *nvdimm_bus;
+	int num_bars;
+	struct iopmem_bar bars[PCI_STD_NUM_BARS];
+};
+
+/*
+ * Stores to the BAR are posted writes, perhaps still in the CPU's
+ * write-combining buffers. A read may not pass a posted write (PCIe base
+ * specification, "Transaction Ordering Rules"), so once one has returned, what
+ * was stored before has reached the function. A function that is gone answers
+ * all ones.
+ */
+static int iopmem_drain(struct iopmem_bar *bar)
+{
+	u32 val;
+
+	mb(); /* drain the write-combining buffers ahead of the read */
+	val = READ_ONCE(*(u32 *)bar->tail);
+	if (PCI_POSSIBLE_ERROR(val) && !pci_device_is_present(bar->pdev))
+		return -EIO;
+	return 0;
+}
+
+static int iopmem_flush(struct nd_region *nd_region, struct bio *bio)
+{
+	return iopmem_drain(nd_region_provider_data(nd_region));
+}
+
+static int iopmem_get_config_size(struct nd_cmd_get_config_size *cmd,
+				  unsigned int buf_len)
+{
+	if (buf_len < sizeof(*cmd))
+		return -EINVAL;
+
+	*cmd = (struct nd_cmd_get_config_size) {
+		.config_size = IOPMEM_LABEL_AREA_SIZE,
+		.max_xfer = IOPMEM_LABEL_AREA_SIZE,
+	};
+	return 0;
+}
+
+static int iopmem_get_config_data(struct iopmem_bar *bar,
+				  struct nd_cmd_get_config_data_hdr *cmd,
+				  unsigned int buf_len)
+{
+	if (buf_len < sizeof(*cmd))
+		return -EINVAL;
+	if (struct_size(cmd, out_buf, cmd->in_length) > buf_len)
+		return -EINVAL;
+	if (size_add(cmd->in_offset, cmd->in_length) > IOPMEM_LABEL_AREA_SIZE)
+		return -EINVAL;
+
+	memcpy(cmd->out_buf, bar->tail + cmd->in_offset, cmd->in_length);
+	cmd->status = 0;
+	return iopmem_drain(bar);
+}
+
+static int iopmem_set_config_data(struct iopmem_bar *bar,
+				  struct nd_cmd_set_config_hdr *cmd,
+				  unsigned int buf_len)
+{
+	const u32 status = 0;
+
+	/* The status that the caller gets back follows the data. */
+	if (buf_len < sizeof(*cmd))
+		return -EINVAL;
+	if (size_add(struct_size(cmd, in_buf, cmd->in_length),
+		     sizeof(status)) > buf_len)
+		return -EINVAL;
+	if (size_add(cmd->in_offset, cmd->in_length) > IOPMEM_LABEL_AREA_SIZE)
+		return -EINVAL;
+
+	memcpy(bar->tail + cmd->in_offset, cmd->in_buf, cmd->in_length);
+	memcpy(cmd->in_buf + cmd->in_length, &status, sizeof(status));
+	return iopmem_drain(bar);
+}
+
+static int iopmem_ctl(struct nvdimm_bus_descriptor *desc,
+		      struct nvdimm *nvdimm, unsigned int cmd, void *buf,
+		      unsigned int buf_len, int *cmd_rc)
+{
+	struct iopmem_bar *bar;
+
+	/* There is no firmware whose status would need translating. */
+	*cmd_rc = 0;
+
+	if (!nvdimm)
+		return -ENOTTY;
+	bar = nvdimm_provider_data(nvdimm);
+	if (!bar->labelled)
+		return -ENOTTY;
+
+	switch (cmd) {
+	case ND_CMD_GET_CONFIG_SIZE:
+		return iopmem_get_config_size(buf, buf_len);
+	case ND_CMD_GET_CONFIG_DATA:
+		return iopmem_get_config_data(bar, buf, buf_len);
+	case ND_CMD_SET_CONFIG_DATA:
+		return iopmem_set_config_data(bar, buf, buf_len);
+	default:
+		return -ENOTTY;
+	}
+}
+
+static struct iopmem_bar *dev_to_bar(struct device *dev)
+{
+	return nd_region_provider_data(to_nd_region(dev));
+}
+
+static ssize_t bar_show(struct device *dev, struct device_attribute *attr,
+			char *buf)
+{
+	return sysfs_emit(buf, "%d\n", dev_to_bar(dev)->index);
+}
+static DEVICE_ATTR_RO(bar);
+
+/* As the region's own attribute "resource": addresses are for root only. */
+static ssize_t bus_address_show(struct device *dev,
+				struct device_attribute *attr, char *buf)
+{
+	struct iopmem_bar *bar = dev_to_bar(dev);
+	u64 address = pci_bus_address(bar->pdev, bar->index);
+
+	return sysfs_emit(buf, "%#llx\n", address);
+}
+static DEVICE_ATTR_ADMIN_RO(bus_address);
+
+static struct attribute *iopmem_region_attributes[] = {
+	&dev_attr_bar.attr,
+	&dev_attr_bus_address.attr,
+	NULL,
+};
+
+static const struct attribute_group iopmem_region_attribute_group = {
+	.name = "iopmem",
+	.attrs = iopmem_region_attributes,
+};
+
+static const struct attribute_group *iopmem_region_attribute_groups[] = {
+	&iopmem_region_attribute_group,
+	NULL,
+};
+
+/*
+ * The cookie names the card and the BAR and never the slot, so that a card in
+ * another slot, or behind a renumbered bus, keeps its namespaces.
+ */
+static void iopmem_init_set(struct iopmem_bar *bar)
+{
+	struct pci_dev *pdev = bar->pdev;
+	struct {
+		__le64 serial;
+		__le16 ids[4];
+		__le32 bar;
+	} __packed card = {
+		.serial = cpu_to_le64(pci_get_dsn(pdev)),
+		.bar = cpu_to_le32(bar->index),
+	};
+
+	if (!card.serial) {
+		card.ids[0] = cpu_to_le16(pdev->vendor);
+		card.ids[1] = cpu_to_le16(pdev->device);
+		card.ids[2] = cpu_to_le16(pdev->subsystem_vendor);
+		card.ids[3] = cpu_to_le16(pdev->subsystem_device);
+	}
+
+	bar->nd_set.cookie1 = nd_fletcher64(&card, sizeof(card), true);
+	bar->nd_set.cookie2 = bar->nd_set.cookie1;
+	bar->nd_set.altcookie = bar->nd_set.cookie1;
+	/* A byte-addressable persistent memory range, in ACPI's NFIT */
+	guid_parse("66f0d379-b4f3-4074-ac43-0d3318b78cdb",
+		   &bar->nd_set.type_guid);
+}
+
+/*
+ * Is there a namespace index block (UEFI specification, "Label Storage
+ * Area")? In 128 KiB an index block takes 256 bytes with either label size.
+ * A damaged one counts: it says that the BAR is labelled, and
+ * "ndctl init-labels" repairs it.
+ */
+static bool iopmem_has_index(struct iopmem_bar *bar)
+{
+	static const char sig[16] = "NAMESPACE_INDEX";
+
+	return !memcmp(bar->tail, sig, sizeof(sig)) ||
+	       !memcmp(bar->tail + SZ_256, sig, sizeof(sig));
+}
+
+/*
+ * A namespace's info block lies 4 KiB from its start. That of a label-less
+ * namespace has no parent: otherwise it would hold the uuid in the label.
+ */
+static int iopmem_has_labelless(struct iopmem_bar *bar)
+{
+	struct resource *res = &bar->pdev->resource[bar->index];
+	static const char sigs[][16] = {
+		"BTT_ARENA_INFO", "NVDIMM_PFN_INFO", "NVDIMM_DAX_INFO",
+	};
+	struct info_block {
+		char sig[16];
+		uuid_t uuid;
+		uuid_t parent_uuid;
+	} *info;
+	int i, found = 0;
+
+	info = memremap(res->start + SZ_4K, SZ_4K,
+			cached ? MEMREMAP_WB : MEMREMAP_WC);
+	if (!info)
+		return -ENOMEM;
+
+	for (i = 0; i < ARRAY_SIZE(sigs); i++)
+		if (!memcmp(info->sig, sigs[i], sizeof(sigs[i])) &&
+		    uuid_is_null(&info->parent_uuid))
+			found = 1;
+
+	memunmap(info);
+	return found;
+}
+
+static void iopmem_release_label_area(void *data)
+{
+	struct iopmem_bar *bar = data;
+	struct resource *res = &bar->pdev->resource[bar->index];
+
+	release_mem_region(res->end + 1 - IOPMEM_LABEL_AREA_SIZE,
+			   IOPMEM_LABEL_AREA_SIZE);
+}
+
+/* The rest of the BAR is left for the namespaces to reserve. */
+static int iopmem_reserve_label_area(struct iopmem_bar *bar)
+{
+	struct resource *res = &bar->pdev->resource[bar->index];
+
+	if (!request_mem_region_exclusive(res->end + 1 - IOPMEM_LABEL_AREA_SIZE,
+					  IOPMEM_LABEL_AREA_SIZE,
+					  "iopmem labels")) {
+		pci_err(bar->pdev,
+			"BAR %d: label area in use, see /proc/iomem for %pR\n",
+			bar->index, res);
+		return -EBUSY;
+	}
+	return devm_add_action_or_reset(&bar->pdev->dev,
+					iopmem_release_label_area, bar);
+}
+
+/* Labels are the default, but never over a namespace that has none. */
+static int iopmem_choose_labels(struct iopmem_bar *bar)
+{
+	int rc;
+
+	bar->labelled = labels;
+	if (!labels || iopmem_has_index(bar))
+		return 0;
+
+	rc = iopmem_has_labelless(bar);
+	if (rc > 0) {
+		pci_info(bar->pdev,
+			 "BAR %d: holds a label-less namespace, used without labels\n",
+			 bar->index);
+		bar->labelled = false;
+	}
+	return min(rc, 0);
+}
+
+static int iopmem_setup_bar(struct iopmem_bar *bar)
+{
+	struct pci_dev *pdev = bar->pdev;
+	struct resource *res = &pdev->resource[bar->index];
+	int rc;
+
+	/*
+	 * Other devices' DMA to the BAR does not snoop the CPU's caches. With
+	 * the range reserved so, nd_pmem's and device_dax's own mappings come
+	 * out write-combining too.
+	 */
+	if (!cached) {
+		rc = devm_arch_io_reserve_memtype_wc(&pdev->dev, res->start,
+						     resource_size(res));
+		if (rc) {
+			pci_err(pdev,
+				"BAR %d: %pR is mapped with another memory type, unbind what uses it\n",
+				bar->index, res);
+			return rc;
+		}
+	}
+
+	bar->tail = devm_memremap(&pdev->dev,
+				  res->end + 1 - IOPMEM_LABEL_AREA_SIZE,
+				  IOPMEM_LABEL_AREA_SIZE,
+				  cached ? MEMREMAP_WB : MEMREMAP_WC);
+	if (IS_ERR(bar->tail))
+		return PTR_ERR(bar->tail);
+
+	rc = iopmem_choose_labels(bar);
+	if (rc)
+		return rc;
+
+	iopmem_init_set(bar);
+	return bar->labelled ? iopmem_reserve_label_area(bar) : 0;
+}
+
+/* Why a BAR cannot be a region, or NULL if it can. */
+static const char *iopmem_bar_unfit(struct resource *res)
+{
+	if (!(res->flags & IORESOURCE_MEM))
+		return "I/O ports, not memory";
+	if (!(res->flags & IORESOURCE_PREFETCH))
+		return "not prefetchable, so reading it may have side effects";
+	if (!res->parent)
+		return "no address assigned, try pci=realloc";
+	if (resource_size(res) < IOPMEM_MIN_BAR_SIZE)
+		return "smaller than 4 MiB";
+	return NULL;
+}
+
+static int iopmem_setup_bars(struct pci_dev *pdev, struct iopmem_bus *bus)
+{
+	int i, rc;
+
+	for (i = 0; i < PCI_STD_NUM_BARS; i++) {
+		struct iopmem_bar *bar = &bus->bars[bus->num_bars];
+		struct resource *res = &pdev->resource[i];
+		const char *unfit;
+
+		if (!res->flags)
+			continue;
+
+		unfit = iopmem_bar_unfit(res);
+		if (unfit) {
+			pci_info(pdev, "BAR %d %pR: %s, passed over\n", i, res,
+				 unfit);
+			continue;
+		}
+
+		bar->pdev = pdev;
+		bar->index = i;
+		rc = iopmem_setup_bar(bar);
+		if (rc)
+			return rc;
+		bus->num_bars++;
+	}
+
+	if (!bus->num_bars) {
+		pci_err(pdev,
+			"no BAR that is memory, prefetchable, assigned and at least 4 MiB\n");
+		return -ENODEV;
+	}
+	return 0;
+}
+
+static int iopmem_create_region(struct iopmem_bus *bus, struct iopmem_bar *bar)
+{
+	struct pci_dev *pdev = bar->pdev;
+	struct resource res = pdev->resource[bar->index];
+	unsigned long dimm_flags = 0, cmd_mask = 0;
+	struct nd_mapping_desc mapping = {};
+	struct nd_region_desc ndr_desc = {
+		.res = &res,
+		.mapping = &mapping,
+		.num_mappings = 1,
+		.attr_groups = iopmem_region_attribute_groups,
+		.nd_set = &bar->nd_set,
+		.provider_data = bar,
+		.numa_node = dev_to_node(&pdev->dev),
+		/* so that kmem cannot make system RAM of a BAR */
+		.target_node = NUMA_NO_NODE,
+		.flush = iopmem_flush,
+	};
+
+	/* MAP_SYNC would promise what flushing CPU caches cannot give here. */
+	__set_bit(ND_REGION_ASYNC, &ndr_desc.flags);
+
+	/* The region's probe needs the dimm's to be over. */
+	__set_bit(NDD_REGISTER_SYNC, &dimm_flags);
+
+	if (bar->labelled) {
+		res.end -= IOPMEM_LABEL_AREA_SIZE;
+		__set_bit(NDD_LABELING, &dimm_flags);
+		__set_bit(ND_CMD_GET_CONFIG_SIZE, &cmd_mask);
+		__set_bit(ND_CMD_GET_CONFIG_DATA, &cmd_mask);
+		__set_bit(ND_CMD_SET_CONFIG_DATA, &cmd_mask);
+	} else {
+		__set_bit(ND_REGION_PAGEMAP, &ndr_desc.flags);
+	}
+
+	mapping.size = resource_size(&res);
+	mapping.nvdimm = nvdimm_create(bus->nvdimm_bus, bar, NULL, dimm_flags,
+				       cmd_mask, 0, NULL);
+	if (!mapping.nvdimm)
+		return -ENOMEM;
+
+	if (!nvdimm_pmem_region_create(bus->nvdimm_bus, &ndr_desc))
+		return -ENOMEM;
+
+	if (pci_bus_address(pdev, bar->index) != pci_resource_start(pdev, bar->index))
+		pci_info(pdev,
+			 "BAR %d: bus and CPU address differ, DMA needs the region's bus_address\n",
+			 bar->index);
+	return 0;
+}
+
+static void iopmem_disable_device(void *pdev)
+{
+	pci_disable_device(pdev);
+}
+
+/* Memory decoding only: a target needs neither I/O ports nor bus mastering. */
+static int iopmem_enable_device(struct pci_dev *pdev)
+{
+	int rc;
+
+	rc = pci_enable_device_mem(pdev);
+	if (rc)
+		return rc;
+	return devm_add_action_or_reset(&pdev->dev, iopmem_disable_device,
+					pdev);
+}
+
+static int iopmem_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+{
+	struct iopmem_bus *bus;
+	int i, rc;
+
+	bus = devm_kzalloc(&pdev->dev, sizeof(*bus), GFP_KERNEL);
+	if (!bus)
+		return -ENOMEM;
+
+	rc = iopmem_enable_device(pdev);
+	if (rc)
+		return rc;
+
+	rc = iopmem_setup_bars(pdev, bus);
+	if (rc)
+		return rc;
+
+	bus->desc.module = THIS_MODULE;
+	bus->desc.ndctl = iopmem_ctl;
+	bus->desc.provider_name = devm_kasprintf(&pdev->dev, GFP_KERNEL,
+						 "iopmem-%s", pci_name(pdev));
+	if (!bus->desc.provider_name)
+		return -ENOMEM;
+
+	bus->nvdimm_bus = nvdimm_bus_register(&pdev->dev, &bus->desc);
+	if (!bus->nvdimm_bus)
+		return -ENOMEM;
+
+	for (i = 0; i < bus->num_bars; i++) {
+		rc = iopmem_create_region(bus, &bus->bars[i]);
+		if (rc)
+			goto err_unregister;
+	}
+
+	pci_set_drvdata(pdev, bus);
+	return 0;
+
+err_unregister:
+	nvdimm_bus_unregister(bus->nvdimm_bus);
+	return rc;
+}
+
+/* Not by devm: the PCI core may let the function sleep before devm's turn. */
+static void iopmem_remove(struct pci_dev *pdev)
+{
+	struct iopmem_bus *bus = pci_get_drvdata(pdev);
+
+	nvdimm_bus_unregister(bus->nvdimm_bus);
+}
+
+static const struct pci_device_id iopmem_ids[] = {
+	{ PCI_DEVICE(PCI_VENDOR_ID_MICROSEMI, PCI_DEVICE_ID_IOPMEM) },
+	{ }
+};
+MODULE_DEVICE_TABLE(pci, iopmem_ids);
+
+static struct pci_driver iopmem_driver = {
+	.name = "iopmem",
+	.id_table = iopmem_ids,
+	.probe = iopmem_probe,
+	.remove = iopmem_remove,
+};
+
+/* One entry of ids=, in the grammar of vfio-pci's parameter. */
+static int iopmem_add_id(char *entry)
+{
+	u32 f[] = { 0, 0, PCI_ANY_ID, PCI_ANY_ID, 0, 0 };
+	char *field;
+	int n;
+
+	for (n = 0; (field = strsep(&entry, ":")); n++)
+		if (n == ARRAY_SIZE(f) || kstrtou32(field, 16, &f[n]))
+			return -EINVAL;
+	if (n < 2 || f[0] > U16_MAX || f[1] > U16_MAX)
+		return -EINVAL;
+
+	return pci_add_dynid(&iopmem_driver, f[0], f[1], f[2], f[3], f[4],
+			     f[5], 0);
+}
+
+static int iopmem_add_ids(void)
+{
+	char *copy, *rest, *entry;
+	int rc = 0;
+
+	if (!ids)
+		return 0;
+
+	copy = kstrdup(ids, GFP_KERNEL);
+	if (!copy)
+		return -ENOMEM;
+
+	for (rest = copy; !rc && (entry = strsep(&rest, ","));) {
+		int at = entry - copy;
+
+		if (!*entry)
+			continue;
+		rc = iopmem_add_id(entry);
+		if (rc == -EINVAL)
+			pr_err("ids=: \"%s\" is not vendor:device[:subvendor[:subdevice[:class[:class_mask]]]]\n",
+			       ids + at);
+	}
+
+	kfree(copy);
+	return rc;
+}
+
+static int __init iopmem_init(void)
+{
+	int rc;
+
+	rc = pci_register_driver(&iopmem_driver);
+	if (rc)
+		return rc;
+
+	rc = iopmem_add_ids();
+	if (rc)
+		pci_unregister_driver(&iopmem_driver);
+	return rc;
+}
+module_init(iopmem_init);
+
+static void __exit iopmem_exit(void)
+{
+	pci_unregister_driver(&iopmem_driver);
+}
+module_exit(iopmem_exit);
+
+MODULE_DESCRIPTION("PCIe BAR memory as a persistent memory region");
+MODULE_AUTHOR("iopmem developers");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * labelcmd size /dev/nmemN
+ * labelcmd get /dev/nmemN OFFSET LENGTH	prints the first bytes
+ * labelcmd set /dev/nmemN OFFSET LENGTH	fills with 0x5a
+ * labelcmd other /dev/nmemN NUMBER		any other command
+ *
+ * The label commands by the bare ioctl, so that offsets and lengths arrive at
+ * the driver as given. Prints the errno's name when the kernel refuses.
+ */
+#define _GNU_SOURCE
+#include "mapping.h"
+#include <errno.h>
+#include <linux/ndctl.h>
+#include <sys/ioctl.h>
+
+static int refused(const char *what)
+{
+	printf("%s: %s\n", what, strerrorname_np(errno));
+	return 1;
+}
+
+static int size(int fd)
+{
+	struct nd_cmd_get_config_size cmd = { .status = ~0 };
+
+	if (ioctl(fd, ND_IOCTL_GET_CONFIG_SIZE, &cmd) < 0)
+		return refused("size");
+	printf("status %u size %u max_xfer %u\n", cmd.status, cmd.config_size,
+	       cmd.max_xfer);
+	return 0;
+}
+
+static int get(int fd, uint32_t offset, uint32_t length)
+{
+	struct nd_cmd_get_config_data_hdr *cmd =
+		calloc(1, sizeof(*cmd) + (size_t)length);
+
+	if (!cmd)
+		err(1, "calloc");
+	cmd->in_offset = offset;
+	cmd->in_length = length;
+	cmd->status = ~0;
+	if (ioctl(fd, ND_IOCTL_GET_CONFIG_DATA, cmd) < 0)
+		return refused("get");
+	printf("status %u data", cmd->status);
+	for (uint32_t i = 0; i < length && i < 8; i++)
+		printf(" %02x", cmd->out_buf[i]);
+	puts("");
+	return 0;
+}
+
+static int set(int fd, uint32_t offset, uint32_t length)
+{
+	struct nd_cmd_set_config_hdr *cmd =
+		calloc(1, sizeof(*cmd) + (size_t)length + sizeof(uint32_t));
+	uint32_t status = ~0;
+
+	if (!cmd)
+		err(1, "calloc");
+	cmd->in_offset = offset;
+	cmd->in_length = length;
+	memset(cmd->in_buf, 0x5a, length);
+	memcpy(cmd->in_buf + length, &status, sizeof(status));
+	if (ioctl(fd, ND_IOCTL_SET_CONFIG_DATA, cmd) < 0)
+		return refused("set");
+	memcpy(&status, cmd->in_buf + length, sizeof(status));
+	printf("status %u\n", status);
+	return 0;
+}
+
+static int other(int fd, unsigned int number)
+{
+	char buf[4096] = { 0 };
+
+	if (ioctl(fd, _IOC(_IOC_READ | _IOC_WRITE, ND_IOCTL, number,
+			   sizeof(buf)), buf) < 0)
+		return refused("other");
+	puts("accepted");
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	int fd;
+
+	if (argc < 3)
+		errx(2, "usage: labelcmd size|get|set|other /dev/nmemN ...");
+	fd = open(argv[2], O_RDWR);
+	if (fd < 0)
+		err(1, "%s", argv[2]);
+	if (!strcmp(argv[1], "size") && argc == 3)
+		return size(fd);
+	if (!strcmp(argv[1], "get") && argc == 5)
+		return get(fd, strtoul(argv[3], NULL, 0), strtoul(argv[4], NULL, 0));
+	if (!strcmp(argv[1], "set") && argc == 5)
+		return set(fd, strtoul(argv[3], NULL, 0), strtoul(argv[4], NULL, 0));
+	if (!strcmp(argv[1], "other") && argc == 4)
+		return other(fd, strtoul(argv[3], NULL, 0));
+	errx(2, "usage: labelcmd size|get|set|other /dev/nmemN ...");
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * mapcp in FILE[@offset] LENGTH	standard input into the mapping, synced
+ * mapcp out FILE[@offset] LENGTH	the mapping to standard output
+ * mapcp sync FILE LENGTH		map with MAP_SYNC
+ * mapcp hold FILE LENGTH		map, touch, and stay until killed
+ * mapcp dirty FILE LENGTH		map, say so, wait for a line, then store
+ *					and fsync
+ *
+ * FILE is a file on a DAX file system or a device-dax node.
+ */
+#define _GNU_SOURCE
+#include "mapping.h"
+
+static void copy_in(char *to, uint64_t length)
+{
+	char *buf = malloc(length);
+
+	/* not read(2) into the mapping, which would be a copy by the kernel */
+	if (!buf || fread(buf, 1, length, stdin) != length)
+		errx(1, "standard input is shorter than %" PRIu64, length);
+	memcpy(to, buf, length);
+	free(buf);
+}
+
+static void copy_out(const char *from, uint64_t length)
+{
+	char *buf = malloc(length);
+
+	if (!buf)
+		err(1, "malloc");
+	memcpy(buf, from, length);
+	if (fwrite(buf, 1, length, stdout) != length || fflush(stdout))
+		err(1, "standard output");
+	free(buf);
+}
+
+static void dirty(const char *path, char *map, uint64_t length)
+{
+	int fd = open(path, O_RDWR);
+
+	if (fd < 0)
+		err(1, "%s", path);
+	puts("mapped");
+	fflush(stdout);
+	getchar();
+	memset(map, 0x5a, length);
+	if (fsync(fd))
+		err(1, "%s: fsync", path);
+	puts("fsync: 0");
+}
+
+int main(int argc, char **argv)
+{
+	const char *what = argv[1];
+	uint64_t offset, length;
+	size_t mapped;
+	char *map;
+
+	if (argc != 4)
+		errx(2, "usage: mapcp in|out|sync|hold|dirty FILE[@offset] LENGTH");
+	offset = split_offset(argv[2]);
+	length = parse_size(argv[3]);
+	map = map_path(argv[2], offset + length,
+		       !strcmp(what, "sync") ? MAP_SHARED_VALIDATE | MAP_SYNC :
+					       MAP_SHARED, &mapped);
+
+	if (!strcmp(what, "in")) {
+		copy_in(map + offset, length);
+		sync_mapping(argv[2], map, mapped);
+	} else if (!strcmp(what, "out")) {
+		copy_out(map + offset, length);
+	} else if (!strcmp(what, "hold")) {
+		memset(map + offset, 0x5a, length);
+		puts("held");
+		fflush(stdout);
+		pause();
+	} else if (!strcmp(what, "dirty")) {
+		dirty(argv[2], map + offset, length);
+	} else if (strcmp(what, "sync")) {
+		errx(2, "'%s' is not in, out, sync, hold or dirty", what);
+	}
+	return 0;
+}

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# The virtual machines, for the demo, the tests and the benchmarks alike.
+# shellcheck shell=bash
+#
+# machine NAME DIR fills QEMU (arguments), APPEND (kernel command line), MODULES
+# (loaded at boot) and SLOTS ("name slot" where behind a root port, "name
+# slot.function" where on the root bus). What is in a BAR or on the drive lives
+# in DIR and outlives the machine.
+
+QEMU=() APPEND= SLOTS=() MODULES=()
+
+# bar NAME SIZE SLOT: ivshmem, whose BAR 2 is 64-bit and prefetchable
+bar() {
+	memory "$1" "$2"
+	root_port "$1" "$3"
+	QEMU+=(-device "ivshmem-plain,memdev=$1-mem,bus=$1-port")
+}
+
+# bar_on_root NAME SIZE SLOT.FUNCTION: the same without a port between
+bar_on_root() {
+	memory "$1" "$2"
+	QEMU+=(-device "ivshmem-plain,memdev=$1-mem,bus=pcie.0,addr=$3,multifunction=on")
+	SLOTS+=("$1 $3")
+}
+
+memory() {
+	[ -e "$DIR/$1.bar" ] || truncate -s "$2" "$DIR/$1.bar"
+	QEMU+=(-object "memory-backend-file,id=$1-mem,mem-path=$DIR/$1.bar,size=$2,share=on")
+}
+
+root_port() {
+	QEMU+=(-device "pcie-root-port,id=$1-port,bus=pcie.0,addr=$2,chassis=$((16#$2)),slot=$((16#$2))")
+	SLOTS+=("$1 $2")
+}
+
+# drive SLOT: an NVMe controller, the initiator
+drive() {
+	[ -e "$DIR/drive.img" ] || truncate -s 256M "$DIR/drive.img"
+	root_port drive "$1"
+	MODULES+=(nvme)
+	QEMU+=(-drive "file=$DIR/drive.img,if=none,id=drive,format=raw"
+		-device "nvme,serial=iopmem,drive=drive,bus=drive-port")
+}
+
+# on_root NAME SLOT DEVICE: any other function
+on_root() {
+	QEMU+=(-device "$3,bus=pcie.0,addr=$2.0")
+	SLOTS+=("$1 $2.0")
+}
+
+iommu() {
+	QEMU+=(-device intel-iommu)
+	APPEND+=" intel_iommu=on"
+}
+
+machine() {
+	DIR=$2
+	QEMU=(-smp 2 -m 2G) APPEND= SLOTS=() MODULES=()
+	case $1 in
+	demo)
+		bar card 512M 10
+		drive 11
+		;;
+	base)
+		bar card 512M 10
+		bar cut 64M 11
+		drive 12
+		bar_on_root pair0 64M 18.0
+		bar_on_root pair1 64M 18.1
+		bar_on_root tiny 1M 19.0
+		on_root registers 1a edu
+		on_root ports 1b pci-serial
+		;;
+	# another machine that the card has moved to, with an IOMMU
+	moved)
+		iommu
+		drive 10
+		bar cut 64M 11
+		bar card 512M 15
+		;;
+	*)
+		die "machine '$1' is not in tests/vm/machine.sh"
+		;;
+	esac
+}

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Boot a virtual machine and run commands in it.
+# shellcheck shell=bash
+#
+#	vm_prepare			make what all of them need
+#	vm_boot MACHINE DIR		start one; BARs and drives in DIR
+#	guest COMMAND			run a shell command in it
+#	guest_slow SECONDS COMMAND	the same with another deadline
+#	vm_off, vm_kill			end it
+#
+# $VM is the folder of the running machine; F[name] the address of a function.
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+. "$top/tests/vm/machine.sh"
+
+declare -A F
+VM=
+IMAGE=
+BOOT_SECONDS=120
+GUEST_SECONDS=120
+
+vm_prepare() {
+	"$top/tests/vm/deps" || exit
+	IMAGE=$("$top/tests/vm/image" 3>&1 >&2) || exit
+	"$top/tests/vm/build" "$IMAGE" || exit
+	ACCEL=$("$top/tests/vm/accel" "$IMAGE") || exit
+	case $ACCEL in
+	kvm) CPU=host ;;
+	# 5-level paging makes KASAN complain under TCG
+	*) CPU=max,la57=off ACCEL=tcg,thread=multi ;;
+	esac
+}
+
+# In a subshell. QEMU ends with the shell that started it, however that ends.
+vm_qemu() {
+	exec setpriv --pdeathsig KILL qemu-system-x86_64 \
+		-machine q35 -accel "$ACCEL" -cpu "$CPU" \
+		-nodefaults -display none -no-reboot \
+		-kernel "$IMAGE/vmlinuz" -initrd "$IMAGE/initrd" \
+		-append "console=ttyS0 panic=-1 oops=panic$APPEND $*" \
+		-drive "file=$IMAGE/disk.img,if=virtio,format=raw,snapshot=on" \
+		-virtfs "local,path=$VM/share,mount_tag=host,security_model=none,multidevs=remap" \
+		"${QEMU[@]}" "${SERIAL[@]}"
+}
+
+vm_folder() {
+	VM=$2/vm
+	rm -rf "$VM"
+	mkdir -p "$VM/share"
+	cp "$top/tests/vm/init" "$VM/share/init"
+	cp -r "$top/build/$KERNEL/payload" "$VM/share/"
+	machine "$1" "$2"
+	echo "${MODULES[*]}" >"$VM/share/modules"
+}
+
+vm_boot() {
+	local start=$EPOCHREALTIME
+	vm_folder "$@"
+	mkfifo "$VM/bell.in" "$VM/bell.out"
+	echo 0 >"$VM/count"
+	SERIAL=(-serial "file:$VM/console" -serial "pipe:$VM/bell")
+	vm_qemu >"$VM/qemu.log" 2>&1 </dev/null &
+	echo $! >"$VM/pid"
+	vm_answer "$BOOT_SECONDS" ready || {
+		vm_why "did not start"
+		return 1
+	}
+	VM_BOOT_TIME=$(awk -v a="$start" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f", b - a }')
+	vm_find_functions
+}
+
+# Addresses of the functions: behind a port, the bus has a number of its own.
+vm_find_functions() {
+	local name slot
+	F=()
+	while read -r name slot; do
+		F[$name]=$slot
+	done < <(guest "
+		while read -r name slot; do
+			case \$slot in
+			*.*) echo \$name 0000:00:\$slot ;;
+			*) cd /sys/bus/pci/devices/0000:00:\$slot.0 && echo \$name ????:??:??.? ;;
+			esac
+		done <<-END
+		$(printf '%s\n' "${SLOTS[@]}")
+		END
+	")
+}
+
+vm_alive() {
+	[ -n "$VM" ] && [ -e "$VM/pid" ] && kill -0 "$(cat "$VM/pid")" 2>/dev/null
+}
+
+# vm_answer SECONDS WORD: wait for a line that begins with WORD; the rest of
+# it is in ANSWER.
+vm_answer() {
+	local end=$((SECONDS + $1)) line= part fd
+	exec {fd}<>"$VM/bell.out"
+	while :; do
+		if IFS= read -r -t 1 part <&$fd; then
+			line+=$part
+			case $line in
+			"$2"*)
+				ANSWER=${line#"$2"}
+				exec {fd}>&-
+				return 0
+				;;
+			esac
+			line=
+		else
+			line+=$part
+			vm_alive && [ "$SECONDS" -lt "$end" ] && continue
+			exec {fd}>&-
+			return 1
+		fi
+	done
+}
+
+# The machine is lost: say why, with the console's last lines.
+vm_why() {
+	if vm_alive; then
+		echo "guest: $1 within its deadline, ended" >&2
+	else
+		echo "guest: $1, QEMU has ended" >&2
+	fi
+	tail -n 5 "$VM/qemu.log" 2>/dev/null | sed 's/^/  qemu | /' >&2
+	tail -n 25 "$VM/console" 2>/dev/null | tr -d '\r' | sed 's/^/  console | /' >&2
+	vm_kill
+	touch "$VM/lost"
+}
+
+guest() {
+	guest_slow "$GUEST_SECONDS" "$1"
+}
+
+guest_slow() {
+	local n rc
+	[ -e "$VM/lost" ] && return 255
+	n=$(($(cat "$VM/count") + 1))
+	echo "$n" >"$VM/count"
+	printf '%s\n' "$2" >"$VM/share/cmd.$n"
+	echo "$n" >"$VM/bell.in"
+	if vm_answer "$1" "$n "; then
+		rc=$ANSWER
+		cat "$VM/share/out.$n"
+		return "$rc"
+	fi
+	cat "$VM/share/out.$n" 2>/dev/null
+	vm_why "no answer to '$2'"
+	return 255
+}
+
+vm_kill() {
+	local pid
+	pid=$(cat "$VM/pid" 2>/dev/null) || return 0
+	rm -f "$VM/pid"
+	kill -KILL "$pid" 2>/dev/null
+	wait "$pid" 2>/dev/null
+	return 0
+}
+
+# Off at once, as by the power button held: what is in a BAR stays.
+vm_off() {
+	local i
+	vm_alive || return 0
+	guest 'sync; (sleep 0.2; echo o >/proc/sysrq-trigger) & :' >/dev/null
+	for ((i = 0; i < 100; i++)); do
+		vm_alive || break
+		sleep 0.1
+	done
+	vm_kill
+}
