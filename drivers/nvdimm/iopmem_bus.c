@@ -12,6 +12,8 @@
  *
  * See Documentation/driver-api/nvdimm/iopmem.rst.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/io.h>
 #include <linux/libnvdimm.h>
 #include <linux/module.h>

@@ -3,7 +3,7 @@
  * mapcp in FILE[@offset] LENGTH	standard input into the mapping, synced
  * mapcp out FILE[@offset] LENGTH	the mapping to standard output
  * mapcp sync FILE LENGTH		map with MAP_SYNC
- * mapcp hold FILE LENGTH		map, touch, and stay until killed
+ * mapcp hold FILE LENGTH		map, and store until killed
  * mapcp dirty FILE LENGTH		map, say so, wait for a line, then store
  *					and fsync
  *
@@ -71,10 +71,10 @@ int main(int argc, char **argv)
 	} else if (!strcmp(what, "out")) {
 		copy_out(map + offset, length);
 	} else if (!strcmp(what, "hold")) {
-		memset(map + offset, 0x5a, length);
 		puts("held");
 		fflush(stdout);
-		pause();
+		for (;; usleep(100000))
+			memset(map + offset, 0x5a, length);
 	} else if (!strcmp(what, "dirty")) {
 		dirty(argv[2], map + offset, length);
 	} else if (strcmp(what, "sync")) {

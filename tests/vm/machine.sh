@@ -61,7 +61,10 @@ machine() {
 		bar card 512M 10
 		drive 11
 		;;
+	# the large BAR moves all of them above 4 GiB, where the firmware's
+	# MTRRs say write-back, while below they say uncached
 	base)
+		bar large 8G 13
 		bar card 512M 10
 		bar cut 64M 11
 		drive 12

@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Every way to bind a function, and which functions are refused
+# shellcheck shell=bash
+runs_in base
+
+providers() {
+	run "ndctl list -B | grep -o 'iopmem-[^\"]*' | sort | tr '\n' ' '"
+}
+
+unbind_all() {
+	run "cd /sys/bus/pci/drivers/iopmem && for f in 0000:*; do echo \$f >unbind; done"
+}
+
+test_static_id() {
+	shows "a function with the id 11f8:f115 loads the module by itself"
+	run "modprobe -R pci:v000011F8d0000F115sv00001234sd00005678bc05sc80i00"
+	is "module for that alias" iopmem_bus "$OUT"
+	load
+	run "modinfo -F alias iopmem_bus"
+	is "its aliases" "pci:v000011F8d0000F115sv*sd*bc*sc*i*" "$OUT"
+}
+
+test_driver_override() {
+	shows "driver_override binds one function: a bus, a dimm, a region; unbind removes them"
+	blank card
+	load
+	attach card
+	run "ndctl list -BDRi"
+	is "provider" "iopmem-${F[card]}" "$(field provider)"
+	like "dimm" '"dev":"nmem0"' "$OUT"
+	is "region size" $((512 * 1024 * 1024 - 128 * 1024)) "$(field size)"
+	run "grep -A1 iopmem /proc/iomem"
+	like "label area reserved" "iopmem labels" "$OUT"
+	detach card
+	run "ndctl list -BDRi; grep -c iopmem /proc/iomem || true"
+	is "left of it" 0 "$OUT"
+}
+
+test_new_id() {
+	shows "new_id binds every function with that id, and refuses those that do not fit"
+	load
+	run "echo 1af4 1110 >/sys/bus/pci/drivers/iopmem/new_id"
+	settle
+	providers
+	is "bound" "$(printf 'iopmem-%s\n' "${F[large]}" "${F[card]}" "${F[cut]}" "${F[pair0]}" "${F[pair1]}" | sort | tr '\n' ' ')" "$OUT"
+	logged "iopmem ${F[tiny]}: BAR 2 .*: smaller than 4 MiB, passed over"
+}
+
+test_ids() {
+	shows "ids= binds at load, with subvendor, subdevice, class and mask as vfio-pci has them"
+	load ids=1af4:1110
+	settle
+	providers
+	like "with vendor:device" "iopmem-${F[card]}" "$OUT"
+	unbind_all
+	run "rmmod iopmem_bus"
+	load ids=8086:10d3,1af4:1110:1af4:1100:050000:ffffff
+	settle
+	providers
+	like "with all six fields, after another entry" "iopmem-${F[card]}" "$OUT"
+	unbind_all
+	run "rmmod iopmem_bus"
+	load ids=1af4:1110:ffff:ffff
+	providers
+	is "with other subsystem ids" "" "$OUT"
+}
+
+test_ids_nonsense() {
+	local junk
+	shows "nonsense in ids= is named in the log, and the module does not load"
+	for junk in junk 1af4 1af4:zz 1af4:1110:1:2:3:4:5 11af4:1110 1af4:-1; do
+		fails "Invalid argument" "modprobe iopmem_bus ids=8086:10d3,$junk"
+		logged "iopmem_bus: ids=: \"$junk\" is not vendor:device"
+	done
+	run "ls /sys/bus/pci/drivers"
+	unlike "drivers" '^iopmem$' "$OUT"
+}
+
+# refused NAME PATTERN
+refused() {
+	run "echo iopmem >/sys/bus/pci/devices/$1/driver_override"
+	fails "No such device" "echo $1 >/sys/bus/pci/drivers/iopmem/bind"
+	logged "iopmem $1: $2"
+	logged "iopmem $1: no BAR that is memory, prefetchable, assigned and at least 4 MiB"
+}
+
+test_refused() {
+	shows "a BAR that is too small, not prefetchable, not memory or absent is refused by its name"
+	load
+	refused "${F[tiny]}" "BAR 2 \[mem .* 64bit pref\]: smaller than 4 MiB, passed over"
+	refused "${F[registers]}" "BAR 0 \[mem .*\]: not prefetchable, so reading it may have side effects, passed over"
+	run "echo ${F[ports]} >/sys/bus/pci/devices/${F[ports]}/driver/unbind"
+	refused "${F[ports]}" "BAR 0 \[io .*\]: I/O ports, not memory, passed over"
+	refused 0000:00:00.0 "no BAR"
+	run "cat /sys/bus/pci/devices/${F[tiny]}/enable"
+	is "a refused function is left" "0" "$OUT"
+}
+
+test_two_functions() {
+	local a b
+	shows "two functions whose BARs are closer than 128 MiB are both usable at once"
+	blank pair0 pair1
+	load
+	attach pair0
+	attach pair1
+	run "for f in ${F[pair0]} ${F[pair1]}; do sed -n '3s/ .*//p' /sys/bus/pci/devices/\$f/resource; done"
+	{ read -r a; read -r b; } <<<"$OUT"
+	is "distance in MiB" 64 $((a > b ? (a - b) >> 20 : (b - a) >> 20))
+	create pair0 fsdax
+	a=$NODE
+	create pair1 fsdax
+	b=$NODE
+	run "mkfs.ext4 -q -F -b 4096 $a && mkfs.ext4 -q -F -b 4096 $b"
+	run "mount -o dax $a /mnt/a && mount -o dax $b /mnt/b"
+	run "for m in a b; do
+			fallocate -l 4M /mnt/\$m/file
+			yes \"this is on \$m, from ${work##*/}\" | head -c 4M | mapcp in /mnt/\$m/file 4M &
+		done; wait
+		umount /mnt/a /mnt/b"
+	is "lines of a in pair0's file" 1 "$(($(found "this is on a, from ${work##*/}" "$DIR/pair0.bar" | wc -l) > 100000))"
+	is "lines of b in pair0's file" 0 "$(found "this is on b" "$DIR/pair0.bar" | wc -l)"
+	is "lines of b in pair1's file" 1 "$(($(found "this is on b, from ${work##*/}" "$DIR/pair1.bar" | wc -l) > 100000))"
+	is "lines of a in pair1's file" 0 "$(found "this is on a" "$DIR/pair1.bar" | wc -l)"
+}
+
+test_two_functions_apart() {
+	shows "with two functions bound, unbinding one leaves the other as it was"
+	blank pair0 pair1
+	load
+	attach pair0
+	attach pair1
+	create pair0 raw
+	detach pair1
+	run "echo still there | dd of=$NODE oflag=direct conv=sync bs=4096 status=none; dd if=$NODE bs=4096 count=1 iflag=direct status=none | head -n1"
+	is "the other's data" "still there" "$OUT"
+	providers
+	is "bound" "iopmem-${F[pair0]} " "$OUT"
+}
+
+test_unload_bound() {
+	shows "rmmod with functions bound is refused, as with every nvdimm bus; after unbinding it leaves nothing"
+	blank card pair0
+	load
+	attach card
+	attach pair0
+	create card fsdax -s 64M
+	fails "Module iopmem_bus is in use" "rmmod iopmem_bus"
+	detach pair0
+	fails "Module iopmem_bus is in use" "rmmod iopmem_bus"
+	run "ndctl list -N"
+	like "still there" '"mode":"fsdax"' "$OUT"
+	detach card
+	run "rmmod iopmem_bus && ls /sys/bus/nd/devices /dev | grep -E 'ndbus|region|pmem[0-9]|ndctl[0-9]' || true"
+	is "left in /sys and /dev" "" "$OUT"
+}
+
+# hold FILE LENGTH: a process that has it mapped
+hold() {
+	run "rm -f /tmp/held /tmp/status; (mapcp hold $1 $2 >/tmp/held; echo \$? >/tmp/status) &
+		for i in \$(seq 50); do grep -q held /tmp/held && break; sleep 0.1; done
+		grep held /tmp/held"
+}
+
+test_unload_mounted() {
+	local fs
+	shows "rmmod under a mounted ext4 or xfs with an open mapping is refused, and the file system goes on"
+	blank card
+	load
+	for fs in "ext4 -b 4096 -F" "xfs -f"; do
+		attach card
+		run "ndctl destroy-namespace -f all 2>/dev/null; true"
+		create card fsdax
+		run "mkfs.$fs -q $NODE && mount -o dax $NODE /mnt/a && fallocate -l 2M /mnt/a/map"
+		hold /mnt/a/map 2M
+		fails "Module iopmem_bus is in use" "rmmod iopmem_bus"
+		run "echo goes on >/mnt/a/file && sync /mnt/a/file && cat /mnt/a/file"
+		is "${fs%% *}" "goes on" "$OUT"
+		run "pkill -x mapcp; sleep 0.2; umount /mnt/a"
+		detach card
+	done
+}
+
+test_unbind_devdax() {
+	shows "unbinding under an open devdax mapping takes the mapping away: SIGBUS for who stores to it"
+	blank card
+	load
+	attach card
+	create card devdax -s 64M
+	hold "$NODE" 2M
+	detach card
+	run "ls /dev | grep -c ^dax || true"
+	is "device-dax nodes left" 0 "$OUT"
+	run "for i in \$(seq 50); do grep -q . /tmp/status && break; sleep 0.1; done; cat /tmp/status"
+	is "the process ended with SIGBUS, 128 + 7" 135 "$OUT"
+}

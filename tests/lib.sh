@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# What a case is written with. A case is a function test_NAME in a file of
+# this folder, after a line "runs_in NAME" that says which of
+# tests/vm/machine.sh it runs in ("none": on the host). It begins with shows,
+# and ends at the first thing that is not as it should be.
+# shellcheck shell=bash
+
+runs_in() { :; }	# read by tests/run
+
+# shows TEXT: what the case shows, in one line
+shows() {
+	echo "$CASE: $1"
+}
+
+saw() {
+	printf '    %s\n' "$*"
+}
+
+# bad COMMAND EXPECTED GOT: the case has failed
+bad() {
+	echo "    command:  $1"
+	echo "    expected: $2"
+	printf '%s\n' "$3" | sed '1s/^/    got:      /; 2,$s/^/              /'
+	exit 1
+}
+
+# run COMMAND: in the guest; it has to succeed. Its output is in OUT.
+run() {
+	local rc=0
+	OUT=$(guest "$1" 2>&1) || rc=$?
+	[ -n "$V" ] && printf '%s\n' "$1" "$OUT" | sed '1s/^/    # /; 2,$s/^/      /'
+	[ "$rc" = 0 ] || bad "$1" "to succeed" "exit status $rc, $OUT"
+}
+
+# fails PATTERN COMMAND: it has to fail, and to say PATTERN
+fails() {
+	local rc=0
+	OUT=$(guest "$2" 2>&1) || rc=$?
+	[ "$rc" = 0 ] && bad "$2" "to fail" "success, $OUT"
+	[ "$rc" = 255 ] && bad "$2" "to fail" "$OUT"
+	grep -Eq -- "$1" <<<"$OUT" || bad "$2" "$1" "$OUT"
+	saw "$(grep -E -m1 -- "$1" <<<"$OUT")"
+}
+
+# is WHAT WANT GOT
+is() {
+	[ "$3" = "$2" ] || bad "$1" "$2" "$3"
+	saw "$1: $3"
+}
+
+# like WHAT PATTERN TEXT: a line of TEXT matches
+like() {
+	grep -Eq -- "$2" <<<"$3" || bad "$1" "$2" "$3"
+	saw "$1: $(grep -E -m1 -- "$2" <<<"$3" | sed 's/^ *//')"
+}
+
+# unlike WHAT PATTERN TEXT: none does
+unlike() {
+	grep -Eq -- "$2" <<<"$3" && bad "$1" "no $2" "$3"
+	saw "$1: no $2"
+}
+
+# the kernel's log since the case began
+case_log() {
+	tr -d '\r' <"$VM/console" | sed "1,/ iopmem-case: $CASE_NUMBER\$/d"
+}
+
+# logged PATTERN: the kernel has said so since the case began or the module was
+# last loaded; the console may lag a little
+logged() {
+	local i log
+	for i in 1 2 3 4 5 6 7 8 9 10; do
+		log=$(case_log | awk '/ iopmem-load/ { n = 0; next } { line[n++] = $0 } END { for (i = 0; i < n; i++) print line[i] }')
+		grep -Eq -- "$1" <<<"$log" && break
+		sleep 0.2
+	done
+	like "kernel log" "$1" "$log"
+}
+
+# blank NAME...: the BAR holds zeros, as a card from the factory. From the
+# host, where the BAR is a file.
+blank() {
+	local n
+	for n in "$@"; do
+		fallocate -p -o 0 -l "$(stat -c %s "$DIR/$n.bar")" "$DIR/$n.bar" 2>/dev/null ||
+			dd if=/dev/zero of="$DIR/$n.bar" bs=1M conv=notrunc \
+				count=$(($(stat -c %s "$DIR/$n.bar") >> 20)) status=none
+	done
+}
+
+# load [PARAMETER...]: the module
+load() {
+	run "echo iopmem-load >/dev/kmsg; modprobe iopmem_bus $*"
+}
+
+# attach NAME: by driver_override, the module being loaded. What had it before
+# is bound already.
+attach() {
+	run "cd /sys/bus/pci/devices/${F[$1]} && echo iopmem >driver_override &&
+		{ [ -e driver ] || echo ${F[$1]} >/sys/bus/pci/drivers/iopmem/bind; }"
+	settle
+}
+
+detach() {
+	run "echo ${F[$1]} >/sys/bus/pci/drivers/iopmem/unbind"
+}
+
+# probing of regions and namespaces goes on after bind has returned
+settle() {
+	guest "cat /sys/bus/nd/devices/ndbus*/wait_probe >/dev/null; udevadm settle"
+}
+
+# region_of NAME: the function's region
+region_of() {
+	guest "ls -d /sys/bus/pci/devices/${F[$1]}/ndbus*/region*" | sed 's,.*/,,'
+}
+
+# create NAME MODE [OPTION...]: a namespace on the function's region; the node
+# in /dev is in NODE.
+create() {
+	local name=$1 mode=$2
+	shift 2
+	run "ndctl create-namespace -r $(region_of "$name") -m $mode $*"
+	NODE=/dev/$(sed -n 's/.*"\(blockdev\|chardev\)":"\([^"]*\)".*/\2/p' <<<"$OUT" | tail -n 1)
+	[ "$NODE" != /dev/ ] || bad "create-namespace -m $mode" "a device node" "$OUT"
+	settle
+}
+
+# field KEY: of the JSON in OUT, its first value
+field() {
+	sed -n "s/.*\"$1\":\"\?\([^\",]*\)\"\?,\?\$/\1/p" <<<"$OUT" | head -n 1
+}
+
+# pattern TEXT: 8 MiB that begin with TEXT and are random else
+pattern() {
+	{
+		echo "$1"
+		head -c 8M /dev/urandom
+	} | head -c 8M
+}
+
+# found TEXT FILE: the offsets of TEXT in a file on the host
+found() {
+	LC_ALL=C grep -abo -F -- "$1" "$2" | cut -d: -f1
+}

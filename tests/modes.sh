@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# ndctl's modes on a region: raw, sector, fsdax, devdax, and labels or none
+# shellcheck shell=bash
+runs_in base
+
+# What is in the BAR is looked for from outside, in its file.
+in_bar() {
+	found "$2" "$DIR/$1.bar" | wc -l
+}
+
+text=
+new_text() {
+	text="$CASE $RANDOM$RANDOM$RANDOM"
+}
+
+test_raw() {
+	shows "a raw namespace is a plain block device, and stays raw over unbinding"
+	blank card
+	new_text
+	load
+	attach card
+	create card raw -s 64M
+	is "mode" raw "$(field mode)"
+	run "echo '$text' | dd of=$NODE bs=4096 seek=100 conv=sync,fsync oflag=direct status=none"
+	is "times in the BAR's file" 1 "$(in_bar card "$text")"
+	is "at, from the BAR's start" $((100 * 4096)) "$(found "$text" "$DIR/card.bar")"
+	detach card
+	attach card
+	run "ndctl list -N"
+	is "mode after binding again" raw "$(field mode)"
+	is "its node" "/dev/$(field blockdev)" "$NODE"
+}
+
+test_sector() {
+	shows "a sector namespace (BTT) with a file system keeps what was synced over unbinding"
+	blank card
+	new_text
+	load
+	attach card
+	create card sector -s 64M -l 4096
+	is "mode" sector "$(field mode)"
+	run "mkfs.ext4 -q -F $NODE && mount $NODE /mnt/a && echo '$text' >/mnt/a/file && sync /mnt/a/file && umount /mnt/a"
+	is "times in the BAR's file" 1 "$(in_bar card "$text")"
+	detach card
+	attach card
+	run "mount $NODE /mnt/a && cat /mnt/a/file"
+	is "after binding again" "$text" "$OUT"
+}
+
+test_fsdax() {
+	shows "an fsdax namespace has struct pages on the card or in memory (--map), ext4 mounts with dax"
+	local map
+	for map in dev mem; do
+		blank card
+		new_text
+		load
+		attach card
+		create card fsdax -s 64M --map=$map
+		is "map" "$map" "$(field map)"
+		run "mkfs.ext4 -q -F -b 4096 $NODE && mount -o dax=always $NODE /mnt/a && grep ' /mnt/a ' /proc/mounts"
+		like "mounted" "dax=always" "$OUT"
+		run "fallocate -l 4K /mnt/a/file && { echo '$text'; head -c 4K /dev/zero; } | head -c 4K | mapcp in /mnt/a/file 4K"
+		is "times in the BAR's file" 1 "$(in_bar card "$text")"
+		run "umount /mnt/a"
+		detach card
+	done
+}
+
+test_devdax() {
+	shows "a devdax namespace maps with 4 KiB and 2 MiB alignment, and daxctl lists it"
+	local align
+	for align in 4K 2M; do
+		blank card
+		new_text
+		load
+		attach card
+		create card devdax -s 64M -a $align
+		run "daxctl list"
+		is "chardev" "${NODE#/dev/}" "$(field chardev)"
+		is "alignment" "$(numfmt --from=iec $align)" "$(field align)"
+		run "{ echo '$text'; head -c 4K /dev/zero; } | head -c 4K | mapcp in $NODE@4M 4K"
+		is "times in the BAR's file" 1 "$(in_bar card "$text")"
+		run "mapcp out $NODE@4M 4K | head -n1"
+		is "read back" "$text" "$OUT"
+		detach card
+	done
+}
+
+test_devdax_not_ram() {
+	shows "the kernel will not make system RAM of a BAR (daxctl reconfigure-device)"
+	blank card
+	load
+	attach card
+	create card devdax -s 64M
+	fails "." "daxctl reconfigure-device -N -m system-ram ${NODE#/dev/}"
+	run "grep -c 'System RAM (kmem)' /proc/iomem || true"
+	is "System RAM from it" 0 "$OUT"
+}
+
+test_several() {
+	local before
+	shows "several namespaces, one destroyed, one reconfigured; names and uuids are kept over unbinding"
+	blank card
+	load
+	attach card
+	create card fsdax -s 96M -n first
+	create card devdax -s 64M -n second
+	create card sector -s 64M -n third
+	create card raw -s 32M -n fourth
+	run "ndctl list -N | grep -c '\"uuid\"'"
+	is "namespaces" 4 "$OUT"
+	run "ndctl destroy-namespace -f \$(ndctl list -N -m devdax | sed -n 's/.*\"dev\":\"\(.*\)\".*/\1/p')"
+	run "ndctl create-namespace -f -m fsdax -n was-third -e \$(ndctl list -N -m sector | sed -n 's/.*\"dev\":\"\(.*\)\".*/\1/p')"
+	run "ndctl list -N | grep -E '\"(mode|name|uuid|size)\"' | sort"
+	before=$OUT
+	like "destroyed and reconfigured" '"name":"was-third"' "$before"
+	unlike "destroyed" second "$before"
+	detach card
+	attach card
+	run "ndctl list -N | grep -E '\"(mode|name|uuid|size)\"' | sort"
+	[ "$OUT" = "$before" ] || bad "after binding again" "$before" "$OUT"
+	saw "after binding again, modes, names, uuids and sizes are the same"
+}
+
+test_labelless() {
+	shows "labels=0: the whole BAR is one label-less namespace, fsdax at ndctl's word"
+	blank card
+	new_text
+	load labels=0
+	attach card
+	run "ndctl list -R"
+	is "region size" $((512 << 20)) "$(field size)"
+	run "ndctl create-namespace -f -e namespace0.0 -m fsdax --map=mem"
+	run "mkfs.ext4 -q -F -b 4096 /dev/pmem0 && mount -o dax /dev/pmem0 /mnt/a && echo '$text' >/mnt/a/file && umount /mnt/a"
+	is "times in the BAR's file" 1 "$(in_bar card "$text")"
+	fails "." "ndctl read-labels -j nmem0"
+}
+
+# of the BAR's file; in fsdax without the struct pages at its start
+data_of() {
+	case $1 in
+	fsdax) tail -c 480M "$DIR/card.bar" ;;
+	*) cat "$DIR/card.bar" ;;
+	esac | sha256sum
+}
+
+test_labelless_found() {
+	local mode map before
+	shows "with labels by default, a label-less namespace is found as it is and not overwritten"
+	for mode in sector fsdax devdax; do
+		blank card
+		load labels=0
+		attach card
+		# elsewhere than in memory, the kernel's struct pages are on the
+		# card, and rewritten with each binding
+		[ $mode = devdax ] && map=--map=mem || map=
+		run "ndctl create-namespace -f -e namespace0.0 -m $mode $map"
+		detach card
+		run "rmmod iopmem_bus"
+		before=$(data_of $mode)
+		load
+		attach card
+		logged "iopmem ${F[card]}: BAR 2: holds a label-less namespace, used without labels"
+		run "ndctl list -NRu"
+		like "region size" '"size":"512.00 MiB' "$OUT"
+		is "mode" $mode "$(field mode)"
+		detach card
+		is "$mode: what is in the BAR's file is the same" "$before" "$(data_of $mode)"
+		run "rmmod iopmem_bus"
+	done
+}
+
+test_binding_writes_nothing() {
+	local before what
+	shows "binding and unbinding write nothing: blank, labelled, and full of anything"
+	load
+	for what in blank labelled random; do
+		blank card
+		case $what in
+		labelled)
+			attach card
+			create card fsdax -s 64M --map=mem
+			detach card
+			;;
+		random)
+			head -c 16M /dev/urandom | dd of="$DIR/card.bar" conv=notrunc status=none
+			head -c 128K /dev/urandom | dd of="$DIR/card.bar" bs=128K seek=4095 conv=notrunc status=none
+			;;
+		esac
+		before=$(sha256sum <"$DIR/card.bar")
+		attach card
+		run "ndctl list -BDRNi"
+		detach card
+		is "$what" "$before" "$(sha256sum <"$DIR/card.bar")"
+	done
+}
+
+test_attributes() {
+	shows "the region's attributes bar and bus_address, and who may read them"
+	blank card
+	load
+	attach card
+	local at=/sys/bus/nd/devices/$(region_of card)/iopmem
+	run "cat $at/bar"
+	is "bar" 2 "$OUT"
+	run "cat $at/bus_address"
+	local address=$OUT
+	run "sed -n '3s/ .*//p' /sys/bus/pci/devices/${F[card]}/resource"
+	is "bus_address is the BAR's" $((OUT)) $((address))
+	run "stat -c %a $at/bar $at/bus_address | tr '\n' ' '"
+	is "modes" "444 400 " "$OUT"
+}
+
+test_map_sync() {
+	shows "MAP_SYNC is refused on a file, which CPU cache flushes could not honour here"
+	blank card
+	load
+	attach card
+	create card fsdax -s 64M
+	run "mkfs.ext4 -q -F -b 4096 $NODE && mount -o dax $NODE /mnt/a && fallocate -l 4K /mnt/a/file"
+	fails "mmap: Operation not supported" "mapcp sync /mnt/a/file 4K"
+}
+
+# memory types reserved within the function's BAR 2, from the kernel's list,
+# whose addresses are as wide as those in the file "resource"
+memtypes() {
+	run "read -r start end _ < <(sed -n 3p /sys/bus/pci/devices/${F[$1]}/resource)
+		awk -v start=\$start -v end=\$end '
+			\$1 == \"PAT:\" {
+				split(\$3, range, /[]-]/)
+				if (range[1] >= start && range[2] <= end \"x\")
+					print \$4
+			}' /sys/kernel/debug/x86/pat_memtype_list | sort -u | tr '\n' ' '"
+}
+
+test_memory_type() {
+	local mode
+	shows "every kernel mapping of the BAR is write-combining, with cached=1 write-back"
+	for mode in fsdax devdax raw sector; do
+		blank card
+		load
+		attach card
+		create card $mode -s 64M
+		memtypes card
+		is "$mode" "write-combining " "$OUT"
+		detach card
+		run "rmmod iopmem_bus"
+	done
+	saw "cached=1, in the window above 4 GiB that QEMU's firmware leaves write-back:"
+	load cached=1
+	attach card
+	memtypes card
+	is "cached=1" "write-back " "$OUT"
+}
