@@ -42,7 +42,7 @@ test_new_id() {
 	run "echo 1af4 1110 >/sys/bus/pci/drivers/iopmem/new_id"
 	settle
 	providers
-	is "bound" "$(printf 'iopmem-%s\n' "${F[large]}" "${F[card]}" "${F[cut]}" "${F[pair0]}" "${F[pair1]}" | sort | tr '\n' ' ')" "$OUT"
+	is "bound" "$(for f in large card cut kept pair0 pair1; do echo "iopmem-${F[$f]}"; done | sort | tr '\n' ' ')" "$OUT"
 	logged "iopmem ${F[tiny]}: BAR 2 .*: smaller than 4 MiB, passed over"
 }
 
@@ -69,7 +69,7 @@ test_ids_nonsense() {
 	local junk
 	shows "nonsense in ids= is named in the log, and the module does not load"
 	for junk in junk 1af4 1af4:zz 1af4:1110:1:2:3:4:5 11af4:1110 1af4:-1; do
-		fails "Invalid argument" "modprobe iopmem_bus ids=8086:10d3,$junk"
+		fails "Invalid argument" "modprobe iopmem_bus ids=8086:10d3,$junk,1af4:1110"
 		logged "iopmem_bus: ids=: \"$junk\" is not vendor:device"
 	done
 	run "ls /sys/bus/pci/drivers"
@@ -192,4 +192,19 @@ test_unbind_devdax() {
 	is "device-dax nodes left" 0 "$OUT"
 	run "for i in \$(seq 50); do grep -q . /tmp/status && break; sleep 0.1; done; cat /tmp/status"
 	is "the process ended with SIGBUS, 128 + 7" 135 "$OUT"
+}
+
+runs_in nopat
+
+test_cacheable() {
+	shows "where the kernel cannot map write-combining (nopat), a function is refused unless cached=1"
+	load
+	run "echo iopmem >/sys/bus/pci/devices/${F[card]}/driver_override"
+	fails "Operation not supported|not supported" "echo ${F[card]} >/sys/bus/pci/drivers/iopmem/bind"
+	logged "iopmem ${F[card]}: this machine would map BARs cacheable, load with cached=1"
+	run "rmmod iopmem_bus"
+	load cached=1
+	attach card
+	run "ndctl list -B"
+	is "with cached=1" "iopmem-${F[card]}" "$(field provider)"
 }

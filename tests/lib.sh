@@ -143,3 +143,13 @@ pattern() {
 found() {
 	LC_ALL=C grep -abo -F -- "$1" "$2" | cut -d: -f1
 }
+
+# in_bar NAME TEXT: how often TEXT is in a function's BAR, seen from outside
+in_bar() {
+	found "$2" "$DIR/$1.bar" | wc -l
+}
+
+# new_text: sets text to what is nowhere else
+new_text() {
+	text="$CASE $RANDOM$RANDOM$RANDOM"
+}

@@ -3,16 +3,6 @@
 # shellcheck shell=bash
 runs_in base
 
-# What is in the BAR is looked for from outside, in its file.
-in_bar() {
-	found "$2" "$DIR/$1.bar" | wc -l
-}
-
-text=
-new_text() {
-	text="$CASE $RANDOM$RANDOM$RANDOM"
-}
-
 test_raw() {
 	shows "a raw namespace is a plain block device, and stays raw over unbinding"
 	blank card
@@ -251,4 +241,22 @@ test_memory_type() {
 	attach card
 	memtypes card
 	is "cached=1" "write-back " "$OUT"
+}
+
+runs_in moved
+
+test_memory_type_below() {
+	shows "below 4 GiB, where the MTRRs say uncached, the mapping is write-combining, and with cached=1 uncached"
+	blank card
+	load
+	attach card
+	create card fsdax -s 64M
+	memtypes card
+	is "fsdax" "write-combining " "$OUT"
+	detach card
+	run "rmmod iopmem_bus"
+	load cached=1
+	attach card
+	memtypes card
+	is "cached=1" "uncached-minus " "$OUT"
 }

@@ -73,18 +73,14 @@ struct iopmem_bus {
  * Stores to the BAR are posted writes, perhaps still in the CPU's
  * write-combining buffers. A read may not pass a posted write (PCIe base
  * specification, "Transaction Ordering Rules"), so once one has returned, what
- * was stored before has reached the function. A function that is gone answers
- * all ones.
+ * was stored before has reached the function, if there still is one: what is
+ * read from a function that is gone may be anything.
  */
 static int iopmem_drain(struct iopmem_bar *bar)
 {
-	u32 val;
-
 	mb(); /* drain the write-combining buffers ahead of the read */
-	val = READ_ONCE(*(u32 *)bar->tail);
-	if (PCI_POSSIBLE_ERROR(val) && !pci_device_is_present(bar->pdev))
-		return -EIO;
-	return 0;
+	READ_ONCE(*(u32 *)bar->tail);
+	return pci_device_is_present(bar->pdev) ? 0 : -EIO;
 }
 
 static int iopmem_flush(struct nd_region *nd_region, struct bio *bio)
@@ -344,8 +340,8 @@ static int iopmem_setup_bar(struct iopmem_bar *bar)
 						     resource_size(res));
 		if (rc) {
 			pci_err(pdev,
-				"BAR %d: %pR is mapped with another memory type, unbind what uses it\n",
-				bar->index, res);
+				"BAR %d: %pR cannot be reserved as write-combining (%d), end what maps it\n",
+				bar->index, res, rc);
 			return rc;
 		}
 	}
@@ -379,9 +375,21 @@ static const char *iopmem_bar_unfit(struct resource *res)
 	return NULL;
 }
 
+/* With x86's PAT alone a reservation decides over later mappings. */
+static bool iopmem_can_map_wc(void)
+{
+	return IS_ENABLED(CONFIG_X86) && arch_can_pci_mmap_wc();
+}
+
 static int iopmem_setup_bars(struct pci_dev *pdev, struct iopmem_bus *bus)
 {
 	int i, rc;
+
+	if (!cached && !iopmem_can_map_wc()) {
+		pci_err(pdev,
+			"this machine would map BARs cacheable, load with cached=1 if they are RAM\n");
+		return -EOPNOTSUPP;
+	}
 
 	for (i = 0; i < PCI_STD_NUM_BARS; i++) {
 		struct iopmem_bar *bar = &bus->bars[bus->num_bars];
@@ -575,14 +583,14 @@ static int iopmem_add_ids(void)
 		return -ENOMEM;
 
 	for (rest = copy; !rc && (entry = strsep(&rest, ","));) {
-		int at = entry - copy;
+		const char *given = ids + (entry - copy);
 
 		if (!*entry)
 			continue;
 		rc = iopmem_add_id(entry);
 		if (rc == -EINVAL)
-			pr_err("ids=: \"%s\" is not vendor:device[:subvendor[:subdevice[:class[:class_mask]]]]\n",
-			       ids + at);
+			pr_err("ids=: \"%.*s\" is not vendor:device[:subvendor[:subdevice[:class[:class_mask]]]]\n",
+			       (int)strcspn(given, ","), given);
 	}
 
 	kfree(copy);

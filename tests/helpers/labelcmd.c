@@ -14,6 +14,18 @@
 #include <linux/ndctl.h>
 #include <sys/ioctl.h>
 
+#define ND_IOCTL_MAX	(4U << 20)	/* libnvdimm's ND_IOCTL_MAX_BUFLEN */
+
+static void *buffer(size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (p == MAP_FAILED)
+		err(1, "mmap");
+	return p;
+}
+
 static int refused(const char *what)
 {
 	printf("%s: %s\n", what, strerrorname_np(errno));
@@ -34,10 +46,8 @@ static int size(int fd)
 static int get(int fd, uint32_t offset, uint32_t length)
 {
 	struct nd_cmd_get_config_data_hdr *cmd =
-		calloc(1, sizeof(*cmd) + (size_t)length);
+		buffer(sizeof(*cmd) + (size_t)length);
 
-	if (!cmd)
-		err(1, "calloc");
 	cmd->in_offset = offset;
 	cmd->in_length = length;
 	cmd->status = ~0;
@@ -53,15 +63,16 @@ static int get(int fd, uint32_t offset, uint32_t length)
 static int set(int fd, uint32_t offset, uint32_t length)
 {
 	struct nd_cmd_set_config_hdr *cmd =
-		calloc(1, sizeof(*cmd) + (size_t)length + sizeof(uint32_t));
+		buffer(sizeof(*cmd) + (size_t)length + sizeof(uint32_t));
 	uint32_t status = ~0;
 
-	if (!cmd)
-		err(1, "calloc");
 	cmd->in_offset = offset;
 	cmd->in_length = length;
-	memset(cmd->in_buf, 0x5a, length);
-	memcpy(cmd->in_buf + length, &status, sizeof(status));
+	/* what is longer than this is refused by its length alone */
+	if (length <= ND_IOCTL_MAX) {
+		memset(cmd->in_buf, 0x5a, length);
+		memcpy(cmd->in_buf + length, &status, sizeof(status));
+	}
 	if (ioctl(fd, ND_IOCTL_SET_CONFIG_DATA, cmd) < 0)
 		return refused("set");
 	memcpy(&status, cmd->in_buf + length, sizeof(status));

@@ -68,18 +68,23 @@ machine() {
 		bar card 512M 10
 		bar cut 64M 11
 		drive 12
+		bar kept 128M 14
 		bar_on_root pair0 64M 18.0
 		bar_on_root pair1 64M 18.1
 		bar_on_root tiny 1M 19.0
 		on_root registers 1a edu
 		on_root ports 1b pci-serial
 		;;
-	# another machine that the card has moved to, with an IOMMU
+	# another machine that two cards have moved to, with an IOMMU
 	moved)
 		iommu
 		drive 10
-		bar cut 64M 11
 		bar card 512M 15
+		bar kept 128M 16
+		;;
+	nopat)
+		APPEND+=" nopat"
+		bar card 512M 10
 		;;
 	*)
 		die "machine '$1' is not in tests/vm/machine.sh"

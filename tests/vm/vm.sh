@@ -60,6 +60,7 @@ vm_boot() {
 	SERIAL=(-serial "file:$VM/console" -serial "pipe:$VM/bell")
 	vm_qemu >"$VM/qemu.log" 2>&1 </dev/null &
 	echo $! >"$VM/pid"
+	disown	# its end is no news
 	vm_answer "$BOOT_SECONDS" ready || {
 		vm_why "did not start"
 		return 1
@@ -154,8 +155,9 @@ vm_kill() {
 	pid=$(cat "$VM/pid" 2>/dev/null) || return 0
 	rm -f "$VM/pid"
 	kill -KILL "$pid" 2>/dev/null
-	wait "$pid" 2>/dev/null
-	return 0
+	while kill -0 "$pid" 2>/dev/null; do
+		sleep 0.05
+	done
 }
 
 # Off at once, as by the power button held: what is in a BAR stays.

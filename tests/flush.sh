@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# A flush reaches the function, or fails
+# shellcheck shell=bash
+runs_in base
+
+# Cut the power of the slot that a function is in, with nothing to tell the
+# kernel. In Slot Control (PCIe base specification 7.5.3.10), Power Controller
+# Control off and Power Indicator Control off.
+cut_power() {
+	run "port=\$(basename \$(dirname \$(readlink -f /sys/bus/pci/devices/${F[$1]})))
+		for d in /sys/bus/pci_express/drivers/pciehp/\$port:*; do
+			echo \${d##*/} >/sys/bus/pci_express/drivers/pciehp/unbind
+		done
+		setpci -s \$port CAP_EXP+18.w=0700:0700
+		setpci -s ${F[$1]} VENDOR_ID.w 2>/dev/null || echo gone"
+	like "the function's vendor id" "ffff|gone" "$OUT"
+}
+
+test_gone() {
+	local raw
+	shows "once the function is gone, fsync says EIO, and so do the label commands; unbinding still works"
+	blank cut
+	load
+	attach cut
+	create cut raw -s 16M
+	raw=$NODE
+	create cut fsdax -s 32M
+	run "mkfs.ext4 -q -F -b 4096 $NODE && mount -o dax $NODE /mnt/a && fallocate -l 64K /mnt/a/file"
+	run "dd if=/dev/zero of=$raw bs=4K count=1 conv=fsync status=none && echo fsync: 0"
+	is "before" "fsync: 0" "$OUT"
+	run "mkfifo /tmp/go; mapcp dirty /mnt/a/file 64K </tmp/go >/tmp/dirty 2>&1 & exec 8>/tmp/go
+		for i in \$(seq 50); do grep -q mapped /tmp/dirty && break; sleep 0.1; done
+		(sleep 20 >&8) &
+		grep mapped /tmp/dirty"
+	cut_power cut
+	fails "fsync failed.*Input/output error" "dd if=/dev/zero of=$raw bs=4K count=1 conv=fsync status=none"
+	run "echo >/tmp/go; for i in \$(seq 50); do grep -q fsync /tmp/dirty && break; sleep 0.1; done; cat /tmp/dirty"
+	like "fsync of the mapped file" "fsync: Input/output error" "$OUT"
+	run "umount /mnt/a; ndctl disable-region $(region_of cut)"
+	fails "get: EIO" "labelcmd get /dev/nmem0 0 16"
+	fails "set: EIO" "labelcmd set /dev/nmem0 0 16"
+	detach cut
+	run "ls /sys/bus/nd/devices | grep -c . || true"
+	is "nvdimm devices left" 0 "$OUT"
+	run "echo 1 >/sys/bus/pci/devices/${F[cut]}/remove"
+}

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Cases that have to fail, but for the first; run by tests/harness.sh
+# shellcheck shell=bash
+runs_in demo
+
+test_passes() {
+	shows "passes"
+	run "true"
+}
+
+test_wrong() {
+	shows "has a wrong result, with something in the kernel's log"
+	load
+	attach card
+	is "two and two" 5 $((2 + 2))
+}
+
+test_status() {
+	shows "runs a command that fails"
+	run "exit 3"
+}
+
+test_warning() {
+	shows "makes the kernel warn"
+	run "echo 'WARNING: said by a test' >/dev/kmsg"
+}
+
+test_bug() {
+	shows "meets a bug in the kernel"
+	run "echo 'BUG: said by a test' >/dev/kmsg"
+}
+
+test_oops() {
+	shows "makes the kernel oops"
+	run "echo 'Oops: said by a test' >/dev/kmsg"
+}
+
+test_leftover() {
+	shows "leaves the module in use"
+	load
+	attach card
+	run "mount --bind /dev/null /sys/bus/pci/drivers/iopmem/unbind"
+}
+
+test_hang() {
+	shows "hangs"
+	GUEST_SECONDS=5
+	run "sleep 1000"
+}
+
+test_panic() {
+	shows "panics"
+	run "echo c >/proc/sysrq-trigger"
+}

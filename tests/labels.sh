@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# The label area and the commands that read and write it
+# shellcheck shell=bash
+runs_in base
+
+area=131072
+
+# label_area NAME: a sum of the BAR's last 128 KiB, from outside
+label_area() {
+	tail -c $area "$DIR/$1.bar" | sha256sum
+}
+
+test_commands() {
+	local at
+	shows "the label commands take every offset and length in the area, by the bare ioctl"
+	blank card
+	load
+	attach card
+	run "labelcmd size /dev/nmem0"
+	is "size" "status 0 size $area max_xfer $area" "$OUT"
+	# libnvdimm lets nobody write while a region uses the labels
+	fails "set: EBUSY" "labelcmd set /dev/nmem0 0 16"
+	run "ndctl disable-region $(region_of card)"
+	for at in "0 1" "1 7" "131071 1" "4096 65536" "0 $area"; do
+		run "labelcmd set /dev/nmem0 $at"
+		is "set $at" "status 0" "$OUT"
+		run "labelcmd get /dev/nmem0 $at"
+		like "get $at" "status 0 data 5a" "$OUT"
+	done
+	is "the area, from outside" "$(head -c $area /dev/zero | tr '\0' Z | sha256sum)" "$(label_area card)"
+	is "before the area" 00 "$(tail -c $((area + 1)) "$DIR/card.bar" | od -An -tx1 -N1 | tr -d ' ')"
+}
+
+test_one_command() {
+	shows "a write changes the bytes it names and no others"
+	blank card
+	load
+	attach card
+	run "ndctl disable-region $(region_of card)"
+	run "labelcmd set /dev/nmem0 1000 3"
+	is "bytes 998 to 1004 of the area" "00 00 5a 5a 5a 00 00" \
+		"$(tail -c $((area - 998)) "$DIR/card.bar" | od -An -tx1 -N7 | sed 's/^ //')"
+	is "bytes that are not 0 in the area" 3 "$(tail -c $area "$DIR/card.bar" | tr -d '\0' | wc -c)"
+	is "bytes that are not 0 before it" 0 "$(head -c -$area "$DIR/card.bar" | tr -d '\0' | wc -c)"
+}
+
+test_wrong_ranges() {
+	local at before
+	shows "offsets and lengths outside the area are refused, and nothing is read or written"
+	blank card
+	load
+	attach card
+	run "ndctl disable-region $(region_of card)"
+	before=$(label_area card)
+	for at in "131072 1" "131071 2" "0 131073" "1 131072" "4294967295 1" \
+		"4294967288 16" "2147483648 4096" \
+		"131072 0x3ff000"; do
+		fails "get: EINVAL" "labelcmd get /dev/nmem0 $at"
+		fails "set: EINVAL" "labelcmd set /dev/nmem0 $at"
+	done
+	# these are libnvdimm's, for a length that it takes for none
+	fails "get: EFAULT" "labelcmd get /dev/nmem0 0 4294967295"
+	fails "set: ENXIO" "labelcmd set /dev/nmem0 0 4294967295"
+	is "the area is as before" "$before" "$(label_area card)"
+	fails "other: ENOTTY" "labelcmd other /dev/nmem0 9"
+	fails "other: E(NOTTY|INVAL)" "labelcmd other /dev/ndctl0 1"
+	fails "Permission denied" "setpriv --reuid 65534 --clear-groups labelcmd size /dev/nmem0"
+}
+
+test_ndctl() {
+	shows "ndctl reads, zeroes, writes, checks and initialises labels"
+	blank card
+	load
+	attach card
+	create card fsdax -s 64M --map=mem
+	run "ndctl disable-region all; ndctl read-labels nmem0 -o /tmp/labels && stat -c %s /tmp/labels"
+	like "read" "^$area$" "$OUT"
+	is "as in the BAR's file" "$(label_area card)" "$(guest "sha256sum </tmp/labels")"
+	run "ndctl zero-labels nmem0"
+	is "zeroed" 0 "$(tail -c $area "$DIR/card.bar" | tr -d '\0' | wc -c)"
+	run "ndctl write-labels nmem0 -i /tmp/labels && ndctl check-labels nmem0"
+	is "written back, as before" "$(guest "sha256sum </tmp/labels")" "$(label_area card)"
+	run "ndctl enable-region all; ndctl list -N"
+	is "the namespace is back" fsdax "$(field mode)"
+	run "ndctl disable-region all; ndctl init-labels -f nmem0; ndctl enable-region all; ndctl list -N"
+	unlike "after init-labels -f" uuid "$OUT"
+}
+
