@@ -36,7 +36,7 @@ vm_qemu() {
 		-machine q35 -accel "$ACCEL" -cpu "$CPU" \
 		-nodefaults -display none -no-reboot \
 		-kernel "$IMAGE/vmlinuz" -initrd "$IMAGE/initrd" \
-		-append "console=ttyS0 panic=-1 oops=panic$APPEND $*" \
+		-append "console=ttyS0 panic=-1 oops=panic$APPEND" \
 		-drive "file=$IMAGE/disk.img,if=virtio,format=raw,snapshot=on" \
 		-virtfs "local,path=$VM/share,mount_tag=host,security_model=none,multidevs=remap" \
 		"${QEMU[@]}" "${SERIAL[@]}"
