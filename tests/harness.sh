@@ -23,13 +23,85 @@ test_failures() {
 	done
 }
 
+# complains PATTERN COMMAND: it fails, and its last line is ours and says what
+# and what to do; ONLY=1: its only line
+complains() {
+	local out rc=0
+	out=$(eval "$2" 2>&1 3>/dev/null) || rc=$?
+	[ "$rc" != 0 ] || bad "$2" "to fail" "$out"
+	[ -z "$ONLY" ] || [ "$(wc -l <<<"$out")" = 1 ] || bad "$2" "one line" "$out"
+	like "exit status $rc" "^iopmem: .*$1" "$(tail -n 1 <<<"$out")"
+}
+
 test_bad_input() {
-	local out
-	shows "an unknown kernel, case or machine and a cache that cannot be written are one line each"
-	for what in "KERNEL=9.9 $top/tests/run" "T=nonsense $top/tests/run" \
-		"KERNEL=9.9 $top/tests/demo" "XDG_CACHE_HOME=/proc $top/tests/demo"; do
-		out=$(eval "$what" 2>&1) && bad "$what" "to fail" "$out"
-		is "lines" 1 "$(wc -l <<<"$out")"
-		like "${what//$top\//}" "^iopmem: " "$out"
+	shows "an unknown kernel or case, a full or closed disk, no network, no packages: one line each that says what to do"
+	ONLY=1
+	complains "KERNEL=9.9 is not known, use one of: .*6.1" "KERNEL=9.9 $top/tests/run"
+	complains "KERNEL=9.9 is not known" "KERNEL=9.9 $top/tests/demo"
+	complains "T=nonsense is no case: use a file or a case of: .*bind/new_id" "T=nonsense $top/tests/run"
+	complains "cannot create /proc/iopmem: set XDG_CACHE_HOME" "XDG_CACHE_HOME=/proc $top/tests/demo"
+	complains "make shell wants a terminal" "$top/tests/vm/shell </dev/null"
+	complains "cannot create KEEP=/proc/x: name a folder" "KEEP=/proc/x $top/tests/demo"
+	complains "no kernel headers in /nowhere: install" "make -s -C $top KDIR=/nowhere 2>&1 | grep -v '^make'; false"
+	mkdir "$work/full"
+	complains "MiB free and the image needs 4096: make room" "as_root unshare --mount sh -c '
+		mount -t tmpfs -o size=64M tmp $work/full; XDG_CACHE_HOME=$work/full $top/tests/vm/image'"
+	ONLY=
+	complains "check the network" "http_proxy=http://127.0.0.1:1 XDG_CACHE_HOME=$work/cache $top/tests/vm/image"
+	mkdir "$work/bin"
+	printf '#!/bin/sh\nexit 100\n' | tee "$work/bin/dpkg-query" >"$work/bin/apt-get"
+	chmod +x "$work"/bin/*
+	complains "cannot install .*qemu-system-x86.*: check the network" "PATH=$work/bin:$PATH $top/tests/vm/deps"
+}
+
+# still_there PATTERN: processes that have it in their command line
+still_there() {
+	pgrep -af -- "$1" | grep -v pgrep
+}
+
+# when_says FILE PATTERN: wait for it
+when_says() {
+	local i
+	for ((i = 0; i < 600; i++)); do
+		grep -q "$2" "$1" && return
+		sleep 0.1
+	done
+	bad "$1" "$2" "$(cat "$1")"
+}
+
+test_interrupted_image() {
+	local pid i
+	shows "a damaged image is made again; terminated meanwhile, that leaves no process, no mount and nothing that a later run would trust"
+	mkdir -p "$work/cache/iopmem/$(basename "$IMAGE")"
+	XDG_CACHE_HOME=$work/cache setsid "$top/tests/vm/image" 3>/dev/null >"$work/out" 2>&1 &
+	pid=$!
+	for ((i = 0; i < 600; i++)); do
+		ls "$work"/cache/iopmem/tmp.*/root/bin/ls >/dev/null 2>&1 && break
+		sleep 0.1
+	done
+	like "MiB written when interrupted" '^[0-9]{2,}$' "$(du -sm "$work/cache" | cut -f1)"
+	kill -TERM $pid
+	wait $pid
+	is "processes" "" "$(still_there "$work/cache")"
+	is "mounts" "" "$(grep "$work/cache" /proc/mounts)"
+	like "the image" "is damaged, making it again" "$(cat "$work/out")"
+	is "images" "" "$(ls "$work/cache/iopmem" | grep -v lock)"
+}
+
+test_interrupted_demo() {
+	local pid signal
+	shows "an interrupted or killed demo leaves no virtual machine"
+	for signal in HUP TERM KILL; do
+		mkdir "$work/tmp"
+		TMPDIR=$work/tmp setsid "$top/tests/demo" >"$work/out" 2>&1 &
+		pid=$!
+		when_says "$work/out" "^2\. "
+		is "machines running" 1 "$(still_there "$work/tmp" | grep -c qemu-system)"
+		kill -$signal $pid
+		wait $pid 2>/dev/null
+		sleep 0.5
+		is "$signal: processes" "" "$(still_there "$work/tmp")"
+		[ $signal = KILL ] || is "$signal: files" "" "$(ls "$work/tmp")"
+		rm -rf "$work/tmp"
 	done
 }

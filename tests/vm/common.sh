@@ -41,10 +41,13 @@ during() {
 		return
 	fi
 	log=$(mktemp) || return
+	# a process group, so that it can be ended whole
+	set -m
 	"$@" >"$log" 2>&1 &
 	local pid=$!
+	set +m
 	# shellcheck disable=SC2064
-	trap "kill $pid 2>/dev/null; wait $pid; rm -f '$log'; exit 130" INT TERM
+	trap "as_root kill -- -$pid; wait $pid; rm -f '$log'; exit 143" INT TERM HUP
 	while kill -0 "$pid" 2>/dev/null; do
 		if [ -t 1 ]; then
 			printf '\r%s ... %s ' "$what" "$(elapsed "$start")"
@@ -54,7 +57,7 @@ during() {
 		sleep 1
 	done
 	wait "$pid" || rc=$?
-	trap - INT TERM
+	trap - INT TERM HUP
 	[ -t 1 ] && printf '\r'
 	if [ "$rc" = 0 ]; then
 		echo "$what: $(elapsed "$start") "

@@ -15,19 +15,33 @@
 declare -A F
 VM=
 IMAGE=
+CHILD=
 BOOT_SECONDS=120
 GUEST_SECONDS=120
 
 vm_prepare() {
-	"$top/tests/vm/deps" || exit
-	IMAGE=$("$top/tests/vm/image" 3>&1 >&2) || exit
-	"$top/tests/vm/build" "$IMAGE" || exit
+	local name
+	name=$(mktemp) || exit
+	vm_wait "$top/tests/vm/deps" &&
+		vm_wait "$top/tests/vm/image" 3>"$name" &&
+		IMAGE=$(cat "$name") && rm "$name" &&
+		vm_wait "$top/tests/vm/build" "$IMAGE" || exit
 	ACCEL=$("$top/tests/vm/accel" "$IMAGE") || exit
 	case $ACCEL in
 	kvm) CPU=host ;;
 	# 5-level paging makes KASAN complain under TCG
 	*) CPU=max,la57=off ACCEL=tcg,thread=multi ;;
 	esac
+}
+
+# Wait for a script in a way that a signal can end, and the script with it.
+vm_wait() {
+	local rc=0
+	"$@" &
+	CHILD=$!
+	wait "$CHILD" || rc=$?
+	CHILD=
+	return "$rc"
 }
 
 # In a subshell. QEMU ends with the shell that started it, however that ends.
@@ -152,6 +166,7 @@ guest_slow() {
 
 vm_kill() {
 	local pid
+	[ -n "$CHILD" ] && kill "$CHILD" 2>/dev/null && wait "$CHILD"
 	pid=$(cat "$VM/pid" 2>/dev/null) || return 0
 	rm -f "$VM/pid"
 	kill -KILL "$pid" 2>/dev/null
