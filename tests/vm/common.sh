@@ -69,7 +69,7 @@ during() {
 	return "$rc"
 }
 
-# Sets SUITE, DEBS and what else the kernel's own file says.
+# Sets SUITES (the last is preferred) and DEBS, from the kernel's own file.
 load_kernel() {
 	local known
 	# shellcheck source=/dev/null
