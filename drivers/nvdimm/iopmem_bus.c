@@ -16,12 +16,16 @@
 
 #include <linux/io.h>
 #include <linux/libnvdimm.h>
+#include <linux/memory_hotplug.h>
 #include <linux/module.h>
 #include <linux/nd.h>
 #include <linux/ndctl.h>
 #include <linux/pci.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
+#ifdef CONFIG_X86
+#include <asm/cpufeature.h>
+#endif
 
 #define IOPMEM_MIN_BAR_SIZE	SZ_4M
 #define IOPMEM_LABEL_AREA_SIZE	SZ_128K
@@ -30,6 +34,11 @@
 static char *ids;
 module_param(ids, charp, 0444);
 MODULE_PARM_DESC(ids, "Further PCI ids to bind to, \"vendor:device[:subvendor[:subdevice[:class[:class_mask]]]]\", hexadecimal, separated by commas");
+
+static char *bars = "0-5";
+module_param(bars, charp, 0444);
+MODULE_PARM_DESC(bars, "The BARs to use if they are eligible, a list as in \"2,4-5\" (default: 0-5)");
+static unsigned long bar_mask;
 
 static bool labels = true;
 module_param(labels, bool, 0444);
@@ -248,35 +257,35 @@ static bool iopmem_has_index(struct iopmem_bar *bar)
 	       !memcmp(bar->tail + SZ_256, sig, sizeof(sig));
 }
 
+static void *iopmem_map(struct resource *res, resource_size_t offset,
+			size_t size)
+{
+	return memremap(res->start + offset, size,
+			cached ? MEMREMAP_WB : MEMREMAP_WC);
+}
+
 /*
  * A namespace's info block lies 4 KiB from its start. That of a label-less
  * namespace has no parent: otherwise it would hold the uuid in the label.
  */
-static int iopmem_has_labelless(struct iopmem_bar *bar)
+static bool iopmem_is_labelless(const void *info_block)
 {
-	struct resource *res = &bar->pdev->resource[bar->index];
 	static const char sigs[][16] = {
 		"BTT_ARENA_INFO", "NVDIMM_PFN_INFO", "NVDIMM_DAX_INFO",
 	};
-	struct info_block {
+	const struct {
 		char sig[16];
 		uuid_t uuid;
 		uuid_t parent_uuid;
-	} *info;
-	int i, found = 0;
+	} *info = info_block;
+	int i;
 
-	info = memremap(res->start + SZ_4K, SZ_4K,
-			cached ? MEMREMAP_WB : MEMREMAP_WC);
-	if (!info)
-		return -ENOMEM;
-
+	if (!uuid_is_null(&info->parent_uuid))
+		return false;
 	for (i = 0; i < ARRAY_SIZE(sigs); i++)
-		if (!memcmp(info->sig, sigs[i], sizeof(sigs[i])) &&
-		    uuid_is_null(&info->parent_uuid))
-			found = 1;
-
-	memunmap(info);
-	return found;
+		if (!memcmp(info->sig, sigs[i], sizeof(sigs[i])))
+			return true;
+	return false;
 }
 
 static void iopmem_release_label_area(void *data)
@@ -308,20 +317,30 @@ static int iopmem_reserve_label_area(struct iopmem_bar *bar)
 /* Labels are the default, but never over a namespace that has none. */
 static int iopmem_choose_labels(struct iopmem_bar *bar)
 {
-	int rc;
+	struct resource *res = &bar->pdev->resource[bar->index];
+	void *start;
 
 	bar->labelled = labels;
 	if (!labels || iopmem_has_index(bar))
 		return 0;
 
-	rc = iopmem_has_labelless(bar);
-	if (rc > 0) {
+	start = iopmem_map(res, 0, SZ_8K);
+	if (!start)
+		return -ENOMEM;
+
+	if (iopmem_is_labelless(start + SZ_4K)) {
+		bar->labelled = false;
 		pci_info(bar->pdev,
 			 "BAR %d: holds a label-less namespace, used without labels\n",
 			 bar->index);
-		bar->labelled = false;
+	} else if (memchr_inv(start, 0, SZ_8K)) {
+		pci_info(bar->pdev,
+			 "BAR %d: has no labels but is not blank, the first namespace will overwrite it; if it is one without labels, load with labels=0\n",
+			 bar->index);
 	}
-	return min(rc, 0);
+
+	memunmap(start);
+	return 0;
 }
 
 static int iopmem_setup_bar(struct iopmem_bar *bar)
@@ -361,9 +380,66 @@ static int iopmem_setup_bar(struct iopmem_bar *bar)
 	return bar->labelled ? iopmem_reserve_label_area(bar) : 0;
 }
 
-/* Why a BAR cannot be a region, or NULL if it can. */
-static const char *iopmem_bar_unfit(struct resource *res)
+/* struct pages, and the direct map on x86, reach only so far. */
+static bool iopmem_bar_mappable(struct resource *res)
 {
+	struct range range = mhp_get_pluggable_range(true);
+
+	return res->start >= range.start && res->end <= range.end;
+}
+
+/*
+ * From kernel 6.15 on, user mappings of DAX pages do not follow a reservation,
+ * so that the MTRRs alone decide. In a virtual machine the hypervisor has
+ * the last word. Elsewhere see what becomes of a write-back mapping: beside
+ * one that really is, write-combining is not to be had.
+ */
+static bool iopmem_bar_cacheable(struct resource *res)
+{
+	bool cacheable = false;
+#ifdef CONFIG_X86
+	void *plain;
+
+	if (cached || boot_cpu_has(X86_FEATURE_HYPERVISOR))
+		return false;
+
+	plain = memremap(res->start, PAGE_SIZE, MEMREMAP_WB);
+	if (!plain)
+		return false;
+	if (arch_io_reserve_memtype_wc(res->start, PAGE_SIZE))
+		cacheable = true;
+	else
+		arch_io_free_memtype_wc(res->start, PAGE_SIZE);
+	memunmap(plain);
+#endif
+	return cacheable;
+}
+
+/* Memory that is switched off, or not there, answers all ones. */
+static bool iopmem_bar_dead(struct resource *res)
+{
+	const resource_size_t ends[] = {
+		0, resource_size(res) - IOPMEM_LABEL_AREA_SIZE,
+	};
+	bool alive = false;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(ends) && !alive; i++) {
+		void *end = iopmem_map(res, ends[i], IOPMEM_LABEL_AREA_SIZE);
+
+		if (!end)
+			return false;
+		alive = memchr_inv(end, 0xff, IOPMEM_LABEL_AREA_SIZE);
+		memunmap(end);
+	}
+	return !alive;
+}
+
+/* Why a BAR cannot be a region, or NULL if it can. */
+static const char *iopmem_bar_unfit(struct resource *res, int index)
+{
+	if (!test_bit(index, &bar_mask))
+		return "not in bars=";
 	if (!(res->flags & IORESOURCE_MEM))
 		return "I/O ports, not memory";
 	if (!(res->flags & IORESOURCE_PREFETCH))
@@ -372,20 +448,21 @@ static const char *iopmem_bar_unfit(struct resource *res)
 		return "no address assigned, try pci=realloc";
 	if (resource_size(res) < IOPMEM_MIN_BAR_SIZE)
 		return "smaller than 4 MiB";
+	if (!iopmem_bar_mappable(res))
+		return "beyond what the kernel maps, have the firmware place it lower";
+	if (iopmem_bar_cacheable(res))
+		return "write-back by the firmware's MTRRs, load with cached=1 if it is RAM";
+	if (iopmem_bar_dead(res))
+		return "answers all ones, switch its memory on";
 	return NULL;
-}
-
-/* With x86's PAT alone a reservation decides over later mappings. */
-static bool iopmem_can_map_wc(void)
-{
-	return IS_ENABLED(CONFIG_X86) && arch_can_pci_mmap_wc();
 }
 
 static int iopmem_setup_bars(struct pci_dev *pdev, struct iopmem_bus *bus)
 {
 	int i, rc;
 
-	if (!cached && !iopmem_can_map_wc()) {
+	/* Only with x86's PAT does a reservation decide over later mappings. */
+	if (!cached && !(IS_ENABLED(CONFIG_X86) && arch_can_pci_mmap_wc())) {
 		pci_err(pdev,
 			"this machine would map BARs cacheable, load with cached=1 if they are RAM\n");
 		return -EOPNOTSUPP;
@@ -399,7 +476,7 @@ static int iopmem_setup_bars(struct pci_dev *pdev, struct iopmem_bus *bus)
 		if (!res->flags)
 			continue;
 
-		unfit = iopmem_bar_unfit(res);
+		unfit = iopmem_bar_unfit(res, i);
 		if (unfit) {
 			pci_info(pdev, "BAR %d %pR: %s, passed over\n", i, res,
 				 unfit);
@@ -416,7 +493,7 @@ static int iopmem_setup_bars(struct pci_dev *pdev, struct iopmem_bus *bus)
 
 	if (!bus->num_bars) {
 		pci_err(pdev,
-			"no BAR that is memory, prefetchable, assigned and at least 4 MiB\n");
+			"no BAR that can be a region: memory, prefetchable, assigned and at least 4 MiB\n");
 		return -ENODEV;
 	}
 	return 0;
@@ -600,6 +677,12 @@ static int iopmem_add_ids(void)
 static int __init iopmem_init(void)
 {
 	int rc;
+
+	rc = bitmap_parselist(bars, &bar_mask, PCI_STD_NUM_BARS);
+	if (rc) {
+		pr_err("bars=: \"%s\" is not a list of BARs, 0 to 5\n", bars);
+		return rc;
+	}
 
 	rc = pci_register_driver(&iopmem_driver);
 	if (rc)

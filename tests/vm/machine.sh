@@ -2,12 +2,12 @@
 # The virtual machines, for the demo, the tests and the benchmarks alike.
 # shellcheck shell=bash
 #
-# machine NAME DIR fills QEMU (arguments), APPEND (kernel command line), MODULES
-# (loaded at boot) and SLOTS ("name slot" where behind a root port, "name
+# machine NAME DIR fills QEMU (arguments), APPEND (kernel command line), CPU_FLAGS,
+# MODULES (loaded at boot) and SLOTS ("name slot" where behind a root port, "name
 # slot.function" where on the root bus). What is in a BAR or on the drive lives
 # in DIR and outlives the machine.
 
-QEMU=() APPEND= SLOTS=() MODULES=()
+QEMU=() APPEND='' CPU_FLAGS='' SLOTS=() MODULES=()
 
 # bar NAME SIZE SLOT: ivshmem, whose BAR 2 is 64-bit and prefetchable
 bar() {
@@ -48,6 +48,15 @@ on_root() {
 	SLOTS+=("$1 $2.0")
 }
 
+# two_bars SLOT: an NVMe controller with memory in two BARs: BAR 2 (CMB) is
+# there, BAR 4 (PMR) only once it has been switched on
+two_bars() {
+	[ -e "$DIR/pmr.bar" ] || truncate -s 16M "$DIR/pmr.bar"
+	root_port two_bars "$1"
+	QEMU+=(-object "memory-backend-file,id=pmr,mem-path=$DIR/pmr.bar,size=16M,share=on"
+		-device "nvme,serial=two,cmb_size_mb=64,legacy-cmb=on,pmrdev=pmr,bus=two_bars-port")
+}
+
 iommu() {
 	QEMU+=(-device intel-iommu)
 	APPEND+=" intel_iommu=on"
@@ -55,7 +64,7 @@ iommu() {
 
 machine() {
 	DIR=$2
-	QEMU=(-smp 2 -m 2G) APPEND= SLOTS=() MODULES=()
+	QEMU=(-smp 2 -m 2G) APPEND='' CPU_FLAGS='' SLOTS=() MODULES=()
 	case $1 in
 	demo)
 		bar card 512M 10
@@ -81,6 +90,24 @@ machine() {
 		drive 10
 		bar card 512M 15
 		bar kept 128M 16
+		;;
+	# kinds of BARs
+	bars)
+		two_bars 10
+		on_root display 1a bochs-display,vgamem=64M
+		root_port empty 11
+		;;
+	# 32 functions in 4 slots
+	many)
+		for ((i = 0; i < 32; i++)); do
+			bar_on_root "many$i" 4M "$(printf '%x.%d' $((16 + i / 8)) $((i % 8)))"
+		done
+		;;
+	# as on bare metal, with BARs where the MTRRs say write-back
+	bare)
+		CPU_FLAGS=,-hypervisor
+		bar large 8G 13
+		bar card 512M 10
 		;;
 	nopat)
 		APPEND+=" nopat"

@@ -47,7 +47,7 @@ vm_wait() {
 # In a subshell. QEMU ends with the shell that started it, however that ends.
 vm_qemu() {
 	exec setpriv --pdeathsig KILL qemu-system-x86_64 \
-		-machine q35 -accel "$ACCEL" -cpu "$CPU" \
+		-machine q35 -accel "$ACCEL" -cpu "$CPU$CPU_FLAGS" \
 		-nodefaults -display none -no-reboot \
 		-kernel "$IMAGE/vmlinuz" -initrd "$IMAGE/initrd" \
 		-append "console=ttyS0 panic=-1 oops=panic$APPEND" \

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Which BARs of a function become regions
+# shellcheck shell=bash
+
+# with_regions NAME: "BAR:size" of each region of the function
+with_regions() {
+	run "cd /sys/bus/pci/devices/${F[$1]} && for r in ndbus*/region*; do echo \$(cat \$r/iopmem/bar):\$(cat \$r/size); done | sort | tr '\n' ' '"
+}
+
+runs_in bars
+
+test_two() {
+	shows "a function with two prefetchable BARs gives two regions on one bus; bars= chooses"
+	load
+	attach two_bars
+	with_regions two_bars
+	is "BARs and sizes" "2:$(((64 << 20) - 131072)) 4:$(((16 << 20) - 131072)) " "$OUT"
+	run "ndctl list -B | grep -c provider"
+	is "buses" 1 "$OUT"
+	detach two_bars
+	run "rmmod iopmem_bus"
+	load bars=0-1,4
+	attach two_bars
+	with_regions two_bars
+	is "with bars=0-1,4" "4:$(((16 << 20) - 131072)) " "$OUT"
+	logged "iopmem ${F[two_bars]}: BAR 2 .*: not in bars=, passed over"
+}
+
+test_bars_nonsense() {
+	local junk
+	shows "nonsense in bars= is named in the log, and the module does not load"
+	for junk in 6 two -1 2-9 0x4; do
+		fails "could not insert" "modprobe iopmem_bus bars=$junk"
+		logged "iopmem_bus: bars=: \"$junk\" is not a list of BARs, 0 to 5"
+	done
+}
+
+test_32bit() {
+	shows "a 32-bit prefetchable BAR is used like a 64-bit one"
+	load
+	attach display
+	with_regions display
+	is "BAR and size" "0:$((64 * 1024 * 1024 - 131072)) " "$OUT"
+	create display raw -s 16M
+	new_text
+	run "echo '$text' | dd of=$NODE bs=4096 conv=sync,fsync oflag=direct status=none; head -n1 $NODE"
+	is "read back" "$text" "$OUT"
+}
+
+runs_in base
+
+test_all_ones() {
+	shows "a BAR that answers all ones is named and passed over"
+	tr '\0' '\377' </dev/zero | dd of="$DIR/pair0.bar" bs=64M count=1 iflag=fullblock conv=notrunc status=none
+	load
+	run "echo iopmem >/sys/bus/pci/devices/${F[pair0]}/driver_override"
+	fails "No such device" "echo ${F[pair0]} >/sys/bus/pci/drivers/iopmem/bind"
+	logged "iopmem ${F[pair0]}: BAR 2 .*: answers all ones, switch its memory on, passed over"
+	blank pair0
+	attach pair0
+	with_regions pair0
+	is "with zeros in it" "2:$(((64 << 20) - 131072)) " "$OUT"
+}
+
+test_high() {
+	shows "a BAR of 8 GiB above RAM and above 4 GiB"
+	load
+	attach large
+	run "read -r start _ < <(sed -n 3p /sys/bus/pci/devices/${F[large]}/resource); echo \$((start >> 30))"
+	like "it starts at GiB" "^[0-9]{1,}$" "$OUT"
+	[ "$OUT" -ge 4 ] || bad "start" "above 4 GiB" "$OUT GiB"
+	create large devdax -s 256M
+	run "echo high | { cat; head -c 4K /dev/zero; } | head -c 4K | mapcp in $NODE 4K; mapcp out $NODE 4K | head -n1"
+	is "read back" high "$OUT"
+	run "ndctl destroy-namespace -f all"
+}
+
+runs_in bare
+
+test_cacheable() {
+	shows "without a hypervisor, a BAR that the MTRRs make write-back is refused unless cached=1"
+	load
+	run "echo iopmem >/sys/bus/pci/devices/${F[card]}/driver_override"
+	fails "No such device" "echo ${F[card]} >/sys/bus/pci/drivers/iopmem/bind"
+	logged "iopmem ${F[card]}: BAR 2 .*: write-back by the firmware's MTRRs, load with cached=1"
+	run "rmmod iopmem_bus"
+	load cached=1
+	attach card
+	with_regions card
+	like "cached=1" "2:536739840" "$OUT"
+}
+
+runs_in many
+
+test_many() {
+	local n
+	shows "1, 8 and 32 functions at once, probed in parallel, and all of them away again"
+	for n in 1 8 32; do
+		load
+		run "cd /sys/bus/pci/devices; i=0; for d in \$(grep -l 0x1af4 */vendor); do
+				d=\${d%/*}; [ \$(cat \$d/device) = 0x1110 ] || continue
+				[ \$((i++)) -lt $n ] && echo iopmem >\$d/driver_override && (echo \$d >/sys/bus/pci/drivers/iopmem/bind &)
+			done
+			for i in \$(seq 100); do [ \$(ls -d /sys/bus/pci/drivers/iopmem/0000:* | wc -l) = $n ] && break; sleep 0.1; done"
+		settle
+		run "ndctl list -R | grep -c '\"dev\":\"region'"
+		is "regions of $n functions" "$n" "$OUT"
+		run "cd /sys/bus/pci/drivers/iopmem && for f in 0000:*; do (echo \$f >unbind &) done
+			for i in \$(seq 100); do ls -d 0000:* >/dev/null 2>&1 || break; sleep 0.1; done; ls /sys/bus/nd/devices | grep -c . || true"
+		is "nvdimm devices left" 0 "$OUT"
+		run "rmmod iopmem_bus"
+	done
+}
