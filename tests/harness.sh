@@ -47,16 +47,21 @@ test_bad_input() {
 	complains "MiB free and the image needs 4096: make room" "as_root unshare --mount sh -c '
 		mount -t tmpfs -o size=64M tmp $work/full; XDG_CACHE_HOME=$work/full $top/tests/vm/image'"
 	ONLY=
-	complains "check the network" "http_proxy=http://127.0.0.1:1 XDG_CACHE_HOME=$work/cache $top/tests/vm/image"
 	mkdir "$work/bin"
+	printf '#!/bin/sh\necho http://127.0.0.1:1/debian\n' >"$work/bin/apt-get"
+	chmod +x "$work/bin/apt-get"
+	complains "check the network" "PATH=$work/bin:$PATH XDG_CACHE_HOME=$work/cache $top/tests/vm/image"
 	printf '#!/bin/sh\nexit 100\n' | tee "$work/bin/dpkg-query" >"$work/bin/apt-get"
 	chmod +x "$work"/bin/*
 	complains "cannot install .*qemu-system-x86.*: check the network" "PATH=$work/bin:$PATH $top/tests/vm/deps"
 }
 
-# still_there PATTERN: processes that have it in their command line
+# still_there TEXT: the names of processes that have it in their command line
 still_there() {
-	pgrep -af -- "$1" | grep -v pgrep
+	local p
+	for p in /proc/[0-9]*; do
+		grep -qaF -- "$1" "$p/cmdline" 2>/dev/null && cat "$p/comm" 2>/dev/null
+	done
 }
 
 # when_says FILE PATTERN: wait for it
@@ -79,7 +84,7 @@ test_interrupted_image() {
 		ls "$work"/cache/iopmem/tmp.*/root/bin/ls >/dev/null 2>&1 && break
 		sleep 0.1
 	done
-	like "MiB written when interrupted" '^[0-9]{2,}$' "$(du -sm "$work/cache" | cut -f1)"
+	like "MiB written when interrupted" '^[0-9]{2,}$' "$(as_root du -sm "$work/cache" | cut -f1)"
 	kill -TERM $pid
 	wait $pid
 	is "processes" "" "$(still_there "$work/cache")"
