@@ -51,6 +51,7 @@ test_bad_input() {
 	printf '#!/bin/sh\necho http://127.0.0.1:1/debian\n' >"$work/bin/apt-get"
 	chmod +x "$work/bin/apt-get"
 	complains "check the network" "PATH=$work/bin:$PATH XDG_CACHE_HOME=$work/cache $top/tests/vm/image"
+	printf '#!/bin/sh\nexec "$@"\n' >"$work/bin/sudo"
 	printf '#!/bin/sh\nexit 100\n' | tee "$work/bin/dpkg-query" >"$work/bin/apt-get"
 	chmod +x "$work"/bin/*
 	complains "cannot install .*qemu-system-x86.*: check the network" "PATH=$work/bin:$PATH $top/tests/vm/deps"

@@ -47,7 +47,7 @@ during() {
 	local pid=$!
 	set +m
 	# shellcheck disable=SC2064
-	trap "as_root kill -- -$pid; wait $pid; rm -f '$log'; exit 143" INT TERM HUP
+	trap "as_root sh -c 'kill -- -$pid'; wait $pid; rm -f '$log'; exit 143" INT TERM HUP
 	while kill -0 "$pid" 2>/dev/null; do
 		if [ -t 1 ]; then
 			printf '\r%s ... %s ' "$what" "$(elapsed "$start")"
