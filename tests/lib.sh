@@ -153,3 +153,9 @@ in_bar() {
 new_text() {
 	text="$CASE $RANDOM$RANDOM$RANDOM"
 }
+
+# used_up: nothing more can run in this machine, though nothing is wrong
+used_up() {
+	touch "$VM/used"
+	vm_kill
+}

@@ -50,6 +50,7 @@ MODULE_PARM_DESC(cached, "Map the BARs write-back (default: 0, write-combining).
 
 /**
  * struct iopmem_bar - one BAR and the region made of it
+ * @bus: the function's
  * @pdev: the function
  * @index: the BAR's number, 0 to 5
  * @labelled: the last 128 KiB are a label area
@@ -57,6 +58,7 @@ MODULE_PARM_DESC(cached, "Map the BARs write-back (default: 0, write-combining).
  * @nd_set: identifies the region in its labels
  */
 struct iopmem_bar {
+	struct iopmem_bus *bus;
 	struct pci_dev *pdev;
 	int index;
 	bool labelled;
@@ -68,12 +70,14 @@ struct iopmem_bar {
  * struct iopmem_bus - one function
  * @desc: the bus as libnvdimm sees it
  * @nvdimm_bus: what libnvdimm made of @desc
+ * @lost: the function was reset, stores may not have reached it
  * @num_bars: used entries of @bars
  * @bars: the eligible BARs
  */
 struct iopmem_bus {
 	struct nvdimm_bus_descriptor desc;
 	struct nvdimm_bus *nvdimm_bus;
+	bool lost;
 	int num_bars;
 	struct iopmem_bar bars[PCI_STD_NUM_BARS];
 };
@@ -89,7 +93,9 @@ static int iopmem_drain(struct iopmem_bar *bar)
 {
 	mb(); /* drain the write-combining buffers ahead of the read */
 	READ_ONCE(*(u32 *)bar->tail);
-	return pci_device_is_present(bar->pdev) ? 0 : -EIO;
+	if (READ_ONCE(bar->bus->lost) || !pci_device_is_present(bar->pdev))
+		return -EIO;
+	return 0;
 }
 
 static int iopmem_flush(struct nd_region *nd_region, struct bio *bio)
@@ -483,6 +489,7 @@ static int iopmem_setup_bars(struct pci_dev *pdev, struct iopmem_bus *bus)
 			continue;
 		}
 
+		bar->bus = bus;
 		bar->pdev = pdev;
 		bar->index = i;
 		rc = iopmem_setup_bar(bar);
@@ -584,6 +591,10 @@ static int iopmem_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (rc)
 		return rc;
 
+	/* before there is anything to flush */
+	pci_set_drvdata(pdev, bus);
+	pci_save_state(pdev);
+
 	bus->desc.module = THIS_MODULE;
 	bus->desc.ndctl = iopmem_ctl;
 	bus->desc.provider_name = devm_kasprintf(&pdev->dev, GFP_KERNEL,
@@ -601,7 +612,6 @@ static int iopmem_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 			goto err_unregister;
 	}
 
-	pci_set_drvdata(pdev, bus);
 	return 0;
 
 err_unregister:
@@ -617,6 +627,68 @@ static void iopmem_remove(struct pci_dev *pdev)
 	nvdimm_bus_unregister(bus->nvdimm_bus);
 }
 
+/*
+ * Around a reset, stores go nowhere and memory may be cleared, and who stored
+ * is not told. So no flush succeeds from then on.
+ */
+static void iopmem_lose(struct pci_dev *pdev)
+{
+	struct iopmem_bus *bus = pci_get_drvdata(pdev);
+
+	WRITE_ONCE(bus->lost, true);
+	pci_err(pdev,
+		"reset or link error, flushes fail from here on: check the data, unbind and bind again\n");
+}
+
+static pci_ers_result_t iopmem_error_detected(struct pci_dev *pdev,
+					      pci_channel_state_t state)
+{
+	iopmem_lose(pdev);
+	switch (state) {
+	case pci_channel_io_normal:
+		return PCI_ERS_RESULT_CAN_RECOVER;
+	case pci_channel_io_frozen:
+		return PCI_ERS_RESULT_NEED_RESET;
+	default:
+		return PCI_ERS_RESULT_DISCONNECT;
+	}
+}
+
+static pci_ers_result_t iopmem_slot_reset(struct pci_dev *pdev)
+{
+	pci_restore_state(pdev);
+	pci_save_state(pdev);
+	return PCI_ERS_RESULT_RECOVERED;
+}
+
+static const struct pci_error_handlers iopmem_err_handler = {
+	.error_detected = iopmem_error_detected,
+	.slot_reset = iopmem_slot_reset,
+	.reset_prepare = iopmem_lose,
+};
+
+static int iopmem_suspend(struct device *dev)
+{
+	struct iopmem_bus *bus = dev_get_drvdata(dev);
+	int i, rc = 0;
+
+	for (i = 0; i < bus->num_bars && !rc; i++)
+		rc = iopmem_drain(&bus->bars[i]);
+	return rc;
+}
+
+/* What a power cycle leaves in the memory is the card's secret. */
+static int iopmem_freeze(struct device *dev)
+{
+	dev_err(dev, "memory need not survive hibernation, unbind first\n");
+	return -EBUSY;
+}
+
+static const struct dev_pm_ops iopmem_pm_ops = {
+	.suspend = pm_sleep_ptr(iopmem_suspend),
+	.freeze = pm_sleep_ptr(iopmem_freeze),
+};
+
 static const struct pci_device_id iopmem_ids[] = {
 	{ PCI_DEVICE(PCI_VENDOR_ID_MICROSEMI, PCI_DEVICE_ID_IOPMEM) },
 	{ }
@@ -628,6 +700,8 @@ static struct pci_driver iopmem_driver = {
 	.id_table = iopmem_ids,
 	.probe = iopmem_probe,
 	.remove = iopmem_remove,
+	.err_handler = &iopmem_err_handler,
+	.driver.pm = pm_ptr(&iopmem_pm_ops),
 };
 
 /* One entry of ids=, in the grammar of vfio-pci's parameter. */

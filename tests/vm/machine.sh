@@ -28,8 +28,9 @@ memory() {
 	QEMU+=(-object "memory-backend-file,id=$1-mem,mem-path=$DIR/$1.bar,size=$2,share=on")
 }
 
+# root_port NAME SLOT [PROPERTIES]
 root_port() {
-	QEMU+=(-device "pcie-root-port,id=$1-port,bus=pcie.0,addr=$2,chassis=$((16#$2)),slot=$((16#$2))")
+	QEMU+=(-device "pcie-root-port,id=$1-port,bus=pcie.0,addr=$2,chassis=$((16#$2)),slot=$((16#$2))$3")
 	SLOTS+=("$1 $2")
 }
 
@@ -91,11 +92,19 @@ machine() {
 		bar card 512M 15
 		bar kept 128M 16
 		;;
+	# for what comes and goes: a port with room in its window, one without
+	hotplug)
+		# PCIe's own way to plug, not ACPI's
+		QEMU+=(-global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off)
+		bar card 512M 10
+		drive 12
+		root_port hot 13 ,pref64-reserve=256M
+		root_port cramped 14
+		;;
 	# kinds of BARs
 	bars)
 		two_bars 10
 		on_root display 1a bochs-display,vgamem=64M
-		root_port empty 11
 		;;
 	# 32 functions in 4 slots
 	many)

@@ -69,9 +69,10 @@ vm_folder() {
 vm_boot() {
 	local start=$EPOCHREALTIME
 	vm_folder "$@"
-	mkfifo "$VM/bell.in" "$VM/bell.out"
+	mkfifo "$VM"/{bell,qmp}.{in,out}
 	echo 0 >"$VM/count"
-	SERIAL=(-serial "file:$VM/console" -serial "pipe:$VM/bell")
+	SERIAL=(-serial "file:$VM/console" -serial "pipe:$VM/bell"
+		-chardev "pipe,id=qmp,path=$VM/qmp" -mon chardev=qmp,mode=control)
 	vm_qemu >"$VM/qemu.log" 2>&1 </dev/null &
 	echo $! >"$VM/pid"
 	disown	# its end is no news
@@ -79,6 +80,7 @@ vm_boot() {
 		vm_why "did not start"
 		return 1
 	}
+	qmp '{"execute":"qmp_capabilities"}' >/dev/null
 	VM_BOOT_TIME=$(awk -v a="$start" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f", b - a }')
 	vm_find_functions
 }
@@ -93,7 +95,7 @@ vm_find_functions() {
 		while read -r name slot; do
 			case \$slot in
 			*.*) echo \$name 0000:00:\$slot ;;
-			*) cd /sys/bus/pci/devices/0000:00:\$slot.0 && echo \$name ????:??:??.? ;;
+			*) cd /sys/bus/pci/devices/0000:00:\$slot.0 && ls -d ????:??:??.? 2>/dev/null | sed \"s/^/\$name /\" ;;
 			esac
 		done <<-END
 		$(printf '%s\n' "${SLOTS[@]}")
@@ -130,6 +132,31 @@ vm_answer() {
 	done
 }
 
+# qmp JSON: a command to QEMU's monitor; prints the answer
+qmp() {
+	local line fd end=$((SECONDS + 30)) rc=1
+	exec {fd}<>"$VM/qmp.out"
+	printf '%s\n' "$1" 1<>"$VM/qmp.in"
+	while vm_alive && [ "$SECONDS" -lt "$end" ]; do
+		IFS= read -r -t 5 line <&$fd || continue
+		case $line in
+		'{"return"'*) rc=0 ;;
+		'{"error"'*) ;;
+		*) continue ;;	# greeting, events
+		esac
+		printf '%s\n' "$line"
+		break
+	done
+	exec {fd}>&-
+	return "$rc"
+}
+
+# hmp COMMAND: a command as a person would type it there
+hmp() {
+	qmp "{\"execute\":\"human-monitor-command\",\"arguments\":{\"command-line\":\"$1\"}}" |
+		sed 's/^{"return": "\(.*\)"}.*$/\1/; s/\\r\\n/\n/g'
+}
+
 # The machine is lost: say why, with the console's last lines.
 vm_why() {
 	if vm_alive; then
@@ -153,7 +180,7 @@ guest_slow() {
 	n=$(($(cat "$VM/count") + 1))
 	echo "$n" >"$VM/count"
 	printf '%s\n' "$2" >"$VM/share/cmd.$n"
-	echo "$n" >"$VM/bell.in"
+	echo "$n" 1<>"$VM/bell.in"	# open for both: QEMU may be gone
 	if vm_answer "$1" "$n "; then
 		rc=$ANSWER
 		cat "$VM/share/out.$n"
