@@ -7,7 +7,7 @@ export T KERNEL V KEEP
 
 kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR)/drivers/nvdimm CONFIG_IOPMEM_BUS=m
 
-.PHONY: all install demo check shell clean help
+.PHONY: all install demo check lint shell clean help
 
 all:	## build the module for the running kernel, or for KDIR=
 	@test -e $(KDIR)/Makefile || { echo "iopmem: no kernel headers in $(KDIR): install linux-headers-$$(uname -r), or set KDIR=" >&2; exit 1; }
@@ -23,6 +23,9 @@ demo:	## show the main job in a virtual machine (KEEP=dir keeps its files, V=1 s
 
 check:	## run the tests (T=name runs one)
 	@tests/run
+
+lint:	## the kernel's checkers over the driver, shellcheck over the scripts
+	@tests/lint
 
 shell:	## a shell in the demo's virtual machine
 	@tests/vm/shell
