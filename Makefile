@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# The one entry. KDIR is the kernel to build the module for; T, KERNEL, V and
-# KEEP reach the scripts in tests/ by the environment.
+# The one entry. KDIR is the kernel to build the module for; the other variables
+# reach the scripts by the environment.
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
-export T KERNEL V KEEP
+export T KERNEL V KEEP KSRC OUT
 
 kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR)/drivers/nvdimm CONFIG_IOPMEM_BUS=m
 
-.PHONY: all install demo check shell clean help
+.PHONY: all install demo check lint patch shell clean help
 
 all:	## build the module for the running kernel, or for KDIR=
 	@test -e $(KDIR)/Makefile || { echo "iopmem: no kernel headers in $(KDIR): install linux-headers-$$(uname -r), or set KDIR=" >&2; exit 1; }
@@ -23,6 +23,12 @@ demo:	## show the main job in a virtual machine (KEEP=dir keeps its files, V=1 s
 
 check:	## run the tests (T=name runs one)
 	@tests/run
+
+lint:	## the kernel's checkers over the driver, shellcheck over the scripts
+	@tests/lint
+
+patch:	## the driver as a series for the kernel source in KSRC=, into ./patches or OUT=
+	@tools/patch
 
 shell:	## a shell in the demo's virtual machine
 	@tests/vm/shell

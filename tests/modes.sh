@@ -192,7 +192,8 @@ test_attributes() {
 	blank card
 	load
 	attach card
-	local at=/sys/bus/nd/devices/$(region_of card)/iopmem
+	local at
+	at=/sys/bus/nd/devices/$(region_of card)/iopmem
 	run "cat $at/bar"
 	is "bar" 2 "$OUT"
 	run "cat $at/bus_address"

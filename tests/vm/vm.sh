@@ -110,7 +110,7 @@ vm_alive() {
 # vm_answer SECONDS WORD: wait for a line that begins with WORD; the rest of
 # it is in ANSWER.
 vm_answer() {
-	local end=$((SECONDS + $1)) line= part fd
+	local end=$((SECONDS + $1)) line='' part fd
 	exec {fd}<>"$VM/bell.out"
 	while :; do
 		if IFS= read -r -t 1 part <&$fd; then

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+runs_in none
+
+test_lint() {
+	local out rc=0
+	shows "the kernel's checkers and shellcheck find nothing"
+	out=$("$top/tests/lint" 2>&1) || rc=$?
+	[ "$rc" = 0 ] || bad "make lint" "no findings" "$out"
+	saw "$(grep -c ': clean' <<<"$out") checks clean"
+}
+
+test_lint_finds() {
+	local out
+	shows "what is wrong in the driver or in a script makes lint fail, with the place"
+	mkdir "$work/tree"
+	(cd "$top" && tar -c --exclude=./build --exclude=./.git .) | tar -C "$work/tree" -x
+	mkdir "$work/tree/build"
+	[ ! -d "$top/build/kernel" ] || ln -s "$top/build/kernel" "$work/tree/build/kernel"
+	sed -i -e 's/^static bool cached;$/& /' -e 's/__le64 serial;/u64 serial;/' \
+		-e 's/@num_bars: .*/@nobars: none/' \
+		-e 's/if (!bus->num_bars) {/if (bus == NULL || (bus \&\& !bus->num_bars)) {/' \
+		"$work/tree/drivers/nvdimm/iopmem_bus.c"
+	printf '#!/bin/bash\nrm $1\n' >"$work/tree/tests/broken"
+	out=$("$work/tree/tests/lint" 2>&1) && bad "lint" "to fail" "$out"
+	like "shellcheck" "tests/broken:2:4: .*SC2086" "$out"
+	like "sparse" "iopmem_bus.c:[0-9]+:[0-9]+: warning: incorrect type in initializer" "$out"
+	like "checkpatch" "iopmem_bus.c:[0-9]+: ERROR: trailing whitespace" "$out"
+	like "kernel-doc" "num_bars' not described in 'iopmem_bus'" "$out"
+	like "last line" "^iopmem: lint has findings in: .*mend them$" "$(tail -n 1 <<<"$out")"
+}
