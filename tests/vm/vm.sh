@@ -72,7 +72,7 @@ vm_boot() {
 	mkfifo "$VM"/{bell,qmp}.{in,out}
 	echo 0 >"$VM/count"
 	SERIAL=(-serial "file:$VM/console" -serial "pipe:$VM/bell"
-		-chardev "pipe,id=qmp,path=$VM/qmp" -mon chardev=qmp,mode=control)
+		-chardev "pipe,id=qmp,path=$VM/qmp" -mon "chardev=qmp,mode=control")
 	vm_qemu >"$VM/qemu.log" 2>&1 </dev/null &
 	echo $! >"$VM/pid"
 	disown	# its end is no news
