@@ -395,10 +395,11 @@ static bool iopmem_bar_mappable(struct resource *res)
 }
 
 /*
- * From kernel 6.15 on, user mappings of DAX pages do not follow a reservation,
- * so that the MTRRs alone decide. In a virtual machine the hypervisor has
- * the last word. Elsewhere see what becomes of a write-back mapping: beside
- * one that really is, write-combining is not to be had.
+ * User mappings of DAX pages that are inserted by struct page, as in kernel
+ * 7.3, do not follow a reservation, so that the MTRRs alone decide. In a
+ * virtual machine the hypervisor has the last word. Elsewhere see what becomes
+ * of a write-back mapping: beside one that really is, write-combining is not
+ * to be had.
  */
 static bool iopmem_bar_cacheable(struct resource *res)
 {
