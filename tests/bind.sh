@@ -52,6 +52,10 @@ test_ids() {
 	settle
 	providers
 	like "with vendor:device" "iopmem-${F[card]}" "$OUT"
+	# as README.md says, by the bus's provider
+	blank card
+	run "ndctl create-namespace -m fsdax -s 64M -b iopmem-${F[card]}; ndctl list -N -b iopmem-${F[card]}"
+	is "namespace on that function's bus" fsdax "$(field mode)"
 	unbind_all
 	run "rmmod iopmem_bus"
 	load ids=8086:10d3,1af4:1110:1af4:1100:050000:ffffff
