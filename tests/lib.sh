@@ -154,6 +154,35 @@ new_text() {
 	text="$CASE $RANDOM$RANDOM$RANDOM"
 }
 
+# plug PORT SIZE: into the slot, and wait for the kernel to find it
+plug() {
+	truncate -s "$2" "$DIR/hot.bar"
+	hmp "object_add memory-backend-file,id=hot-mem,mem-path=$DIR/hot.bar,size=$2,share=on" >/dev/null
+	hmp "device_add ivshmem-plain,id=hot,memdev=hot-mem,bus=$1-port" >/dev/null
+	wait_slot "$1" present
+	vm_find_functions
+}
+
+# wait_slot PORT present|empty
+wait_slot() {
+	local slot want=0
+	[ "$2" = present ] && want=1
+	slot=$(printf '%s\n' "${SLOTS[@]}" | sed -n "s/^$1 //p")
+	run "for i in \$(seq 150); do
+			[ \$(ls -d /sys/bus/pci/devices/0000:00:$slot.0/????:??:??.? 2>/dev/null | wc -l) = $want ] && exit 0
+			sleep 0.1
+		done; exit 1"
+}
+
+# The kernel gives a slot five seconds before it takes the power away, and
+# misses what is plugged in while it is still at it.
+unplug() {
+	hmp "device_del hot" >/dev/null
+	wait_slot "$1" empty
+	sleep 3
+	hmp "object_del hot-mem" >/dev/null
+}
+
 # used_up: nothing more can run in this machine, though nothing is wrong
 used_up() {
 	touch "$VM/used"

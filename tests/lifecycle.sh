@@ -3,35 +3,6 @@
 # shellcheck shell=bash
 runs_in hotplug
 
-# plug PORT SIZE: into the slot, and wait for the kernel to find it
-plug() {
-	truncate -s "$2" "$DIR/hot.bar"
-	hmp "object_add memory-backend-file,id=hot-mem,mem-path=$DIR/hot.bar,size=$2,share=on" >/dev/null
-	hmp "device_add ivshmem-plain,id=hot,memdev=hot-mem,bus=$1-port" >/dev/null
-	wait_slot "$1" present
-	vm_find_functions
-}
-
-# wait_slot PORT present|empty
-wait_slot() {
-	local slot want=0
-	[ "$2" = present ] && want=1
-	slot=$(printf '%s\n' "${SLOTS[@]}" | sed -n "s/^$1 //p")
-	run "for i in \$(seq 150); do
-			[ \$(ls -d /sys/bus/pci/devices/0000:00:$slot.0/????:??:??.? 2>/dev/null | wc -l) = $want ] && exit 0
-			sleep 0.1
-		done; exit 1"
-}
-
-# The kernel gives a slot five seconds before it takes the power away, and
-# misses what is plugged in while it is still at it.
-unplug() {
-	hmp "device_del hot" >/dev/null
-	wait_slot "$1" empty
-	sleep 3
-	hmp "object_del hot-mem" >/dev/null
-}
-
 test_hotplug() {
 	shows "plugged in behind a root port, a card is bound; unplugged, it goes; plugged in again, its namespaces are there"
 	plug hot 64M
@@ -92,31 +63,6 @@ test_reset() {
 	attach card
 	run "head -n1 $NODE; dd if=/dev/zero of=$NODE seek=1 bs=4K count=1 conv=fsync status=none"
 	is "after binding again, and fsync works" synced "$OUT"
-}
-
-test_surprise() {
-	shows "surprise removal with a devdax mapping open and raw I/O: SIGBUS, I/O errors, and nothing is left"
-	plug hot 64M
-	blank hot
-	load
-	attach hot
-	create hot raw -s 16M
-	local raw=$NODE
-	create hot devdax -s 16M
-	run "(mapcp hold $NODE 2M >/tmp/held; echo \$? >/tmp/status) &
-		for i in \$(seq 50); do grep -q held /tmp/held && break; sleep 0.1; done
-		(while dd if=/dev/zero of=$raw bs=4K count=16 conv=fsync 2>/tmp/dd; do :; done) &
-		sleep 0.5"
-	run "port=\$(basename \$(dirname \$(readlink -f /sys/bus/pci/devices/${F[hot]}))); setpci -s \$port CAP_EXP+18.w=0700:0700"
-	# pciehp sees a slot without power and takes it for one already empty
-	run "sleep 1; echo 1 >/sys/bus/pci/devices/${F[hot]}/remove"
-	wait_slot hot empty
-	run "for i in \$(seq 50); do grep -q . /tmp/status && break; sleep 0.1; done; cat /tmp/status; cat /tmp/dd"
-	like "the mapping's process" "^135" "$OUT"
-	like "the writer" "Input/output error|No such|No space" "$OUT"
-	run "ls /sys/bus/nd/devices | grep -c . || true"
-	is "nvdimm devices left" 0 "$OUT"
-	hmp "object_del hot-mem" >/dev/null
 }
 
 test_suspend() {

@@ -14,6 +14,8 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/blkdev.h>
+#include <linux/delay.h>
 #include <linux/io.h>
 #include <linux/libnvdimm.h>
 #include <linux/memory_hotplug.h>
@@ -620,11 +622,37 @@ err_unregister:
 	return rc;
 }
 
-/* Not by devm: the PCI core may let the function sleep before devm's turn. */
+/* Is a block device below @dev open? */
+static int iopmem_find_open(struct device *dev, void *say_for)
+{
+	struct pci_dev *pdev = say_for;
+
+	if (!dev->class || strcmp(dev->class->name, "block"))
+		return device_for_each_child(dev, say_for, iopmem_find_open);
+	if (!disk_openers(dev_to_disk(dev)))
+		return 0;
+	if (pdev)
+		pci_warn(pdev,
+			 "%s is in use, unmount or close it: removal waits\n",
+			 dev_name(dev));
+	return 1;
+}
+
+/*
+ * A file system with DAX uses the struct pages of its files until it has been
+ * unmounted, and would oops without them. So wait, as vfio does for its users,
+ * and say so every 10 seconds.
+ *
+ * Not by devm: the PCI core may let the function sleep before devm's turn.
+ */
 static void iopmem_remove(struct pci_dev *pdev)
 {
 	struct iopmem_bus *bus = pci_get_drvdata(pdev);
+	int i;
 
+	for (i = 0; device_for_each_child(&pdev->dev, i % 100 ? NULL : pdev,
+					  iopmem_find_open); i++)
+		msleep(100);
 	nvdimm_bus_unregister(bus->nvdimm_bus);
 }
 

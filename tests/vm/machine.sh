@@ -98,7 +98,7 @@ machine() {
 		QEMU+=(-global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off)
 		bar card 512M 10
 		drive 12
-		root_port hot 13 ,pref64-reserve=256M
+		root_port hot 13 ,pref64-reserve=1G
 		root_port cramped 14
 		;;
 	# kinds of BARs

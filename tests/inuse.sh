@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# What happens to a function that is taken away while it is in use: ext4 with a
+# drive's DMA going into a file, xfs with a file mapped, device-dax mapped
+# shellcheck shell=bash
+runs_in hotplug
+
+# busy NAME: all of that at once; what has to survive is in two files "kept"
+busy() {
+	new_text
+	blank "$1"
+	load
+	attach "$1"
+	create "$1" fsdax -s 64M
+	EXT4=$NODE
+	run "mkfs.ext4 -q -F -b 4096 $NODE && mount -o dax $NODE /mnt/a"
+	create "$1" fsdax -s 320M --map=mem
+	XFS=$NODE
+	run "mkfs.xfs -q -f $NODE && mount -o dax $NODE /mnt/b"
+	create "$1" devdax -s 16M
+	DAX=$NODE
+	run "for m in /mnt/a /mnt/b; do
+			echo '$text' >\$m/kept && fallocate -l 8M \$m/file && sync \$m/kept \$m/file || exit
+		done
+		rm -f /tmp/*.out /tmp/*.status; touch /tmp/busy
+		hold() {
+			mapcp hold \$1 2M >/tmp/\$2.out 2>/dev/null
+			echo \$? >/tmp/\$2.status
+		}
+		hold $DAX devdax &
+		hold /mnt/b/file mapped &
+		(while [ -e /tmp/busy ] && dma /dev/nvme0n1@16M /mnt/a/file 8M; do :; done >/tmp/dma.out 2>&1; touch /tmp/dma.status) &
+		for f in devdax mapped dma; do
+			for i in \$(seq 100); do [ -s /tmp/\$f.out ] && continue 2; sleep 0.1; done
+			echo \$f has not begun; exit 1
+		done"
+}
+
+# idle: end it, but for the mapping of device-dax
+idle() {
+	run "rm /tmp/busy
+		pkill -x -f 'mapcp hold /mnt/b/file 2M'
+		for i in \$(seq 100); do [ -e /tmp/dma.status ] && break; sleep 0.1; done
+		umount /mnt/a; umount /mnt/b; ! grep /mnt/ /proc/mounts"
+}
+
+# checked NAME: bound again, what was synced is there
+checked() {
+	attach "$1"
+	run "mount $EXT4 /mnt/a && mount $XFS /mnt/b && cat /mnt/a/kept /mnt/b/kept"
+	is "after binding again, in ext4 and xfs" "$text $text" "$(tr '\n' ' ' <<<"$OUT" | sed 's/ $//')"
+	run "umount /mnt/a /mnt/b && e2fsck -fn $EXT4 && xfs_repair -n $XFS 2>&1"
+}
+
+# fsync_says PATTERN: on both file systems
+fsync_says() {
+	local m
+	for m in /mnt/a /mnt/b; do
+		fails "$1" "dd if=/dev/zero of=$m/file bs=4K count=1 conv=notrunc,fsync status=none"
+	done
+}
+
+# sigbus: what had device-dax mapped has got it
+sigbus() {
+	run "for i in \$(seq 50); do [ -s /tmp/devdax.status ] && break; sleep 0.1; done; cat /tmp/devdax.status"
+	is "the mapping of device-dax ended with (128 + SIGBUS)" 135 "$OUT"
+}
+
+# waits NAME: the removal has begun, and harms nobody
+waits() {
+	logged "iopmem ${F[$1]}: pmem[0-9.]* is in use, unmount or close it: removal waits"
+	run "sleep 1; for m in /mnt/a /mnt/b; do
+			dd if=/dev/zero of=\$m/more bs=4K count=1 conv=fsync status=none && cat \$m/kept || exit
+		done; [ ! -e /tmp/dma.status ] && [ ! -e /tmp/mapped.status ] && echo in use"
+	is "meanwhile" "$text $text in use" "$(tr '\n' ' ' <<<"$OUT" | sed 's/ $//')"
+}
+
+# gone: within ten seconds, with all that belonged to it
+gone() {
+	run "for i in \$(seq 100); do ls /sys/bus/nd/devices | grep -q . || exit 0; sleep 0.1; done; ls /sys/bus/nd/devices; exit 1"
+	run "grep -c 'iopmem labels' /proc/iomem || true"
+	is "reservations left" 0 "$OUT"
+	sigbus
+}
+
+test_unbind() {
+	shows "unbinding waits for the file systems, then ends; nothing is lost"
+	busy card
+	run "echo ${F[card]} >/sys/bus/pci/drivers/iopmem/unbind 2>/dev/null &"
+	waits card
+	idle
+	gone
+	checked card
+}
+
+test_remove() {
+	shows "so does the PCI core's remove"
+	busy card
+	run "echo 1 >/sys/bus/pci/devices/${F[card]}/remove 2>/dev/null &"
+	waits card
+	idle
+	gone
+	run "echo 1 >/sys/bus/pci/rescan"
+	checked card
+}
+
+test_unplug() {
+	shows "so does an orderly hot-unplug"
+	plug hot 512M
+	busy hot
+	hmp "device_del hot" >/dev/null
+	sleep 6	# the slot's five seconds
+	waits hot
+	idle
+	gone
+	wait_slot hot empty
+	sleep 3
+	hmp "object_del hot-mem" >/dev/null
+	plug hot 512M
+	checked hot
+	detach hot
+	unplug hot
+}
+
+test_surprise() {
+	shows "surprise removal: fsync says EIO, the removal ends when all is unmounted, what was synced before is there"
+	plug hot 512M
+	busy hot
+	run "port=\$(basename \$(dirname \$(readlink -f /sys/bus/pci/devices/${F[hot]}))); setpci -s \$port CAP_EXP+18.w=0700:0700"
+	fsync_says "Input/output error"
+	# pciehp sees a slot without power and takes it for one already empty
+	run "sleep 1; echo 1 >/sys/bus/pci/devices/${F[hot]}/remove &"
+	logged "iopmem ${F[hot]}: pmem[0-9.]* is in use, unmount or close it: removal waits"
+	idle
+	gone
+	wait_slot hot empty
+	hmp "object_del hot-mem" >/dev/null
+	plug hot 512M
+	checked hot
+	detach hot
+	unplug hot
+}
+
+test_reset() {
+	shows "a function reset in use: fsync says EIO until the function is bound again"
+	busy card
+	run "cat /sys/bus/pci/devices/${F[card]}/reset_method; echo 1 >/sys/bus/pci/devices/${F[card]}/reset"
+	saw "reset by: $(head -n1 <<<"$OUT")"
+	logged "iopmem ${F[card]}: reset or link error, flushes fail from here on: check the data, unbind and bind again"
+	fsync_says "Input/output error"
+	idle
+	detach card
+	gone
+	checked card
+}
