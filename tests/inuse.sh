@@ -140,15 +140,116 @@ test_surprise() {
 	unplug hot
 }
 
-test_reset() {
-	shows "a function reset in use: fsync says EIO until the function is bound again"
-	busy card
-	run "cat /sys/bus/pci/devices/${F[card]}/reset_method; echo 1 >/sys/bus/pci/devices/${F[card]}/reset"
-	saw "reset by: $(head -n1 <<<"$OUT")"
+# lost_until_bound: after an event that may have lost stores
+lost_until_bound() {
 	logged "iopmem ${F[card]}: reset or link error, flushes fail from here on: check the data, unbind and bind again"
 	fsync_says "Input/output error"
 	idle
 	detach card
 	gone
 	checked card
+}
+
+test_reset() {
+	shows "a function reset: fsync says EIO until the function is bound again"
+	busy card
+	run "cat /sys/bus/pci/devices/${F[card]}/reset_method; echo 1 >/sys/bus/pci/devices/${F[card]}/reset"
+	saw "reset by: $(head -n1 <<<"$OUT")"
+	lost_until_bound
+}
+
+# error NAME: inject it at the card's port (AER)
+error() {
+	busy card
+	like "pcie_aer_inject_error" "^OK id: card-port" "$(hmp "pcie_aer_inject_error card-port $1")"
+}
+
+test_fatal_error() {
+	shows "a fatal error on the link (AER): the link is reset, fsync says EIO until the function is bound again"
+	error SDN
+	logged "severity=Uncorrected \(Fatal\)"
+	logged "AER: device recovery successful"
+	lost_until_bound
+}
+
+test_nonfatal_error() {
+	shows "a nonfatal one: no reset, but fsync says EIO all the same, as a store may have got lost"
+	error COMP_TIME
+	logged "severity=Uncorrected \(Non-Fatal\)"
+	logged "AER: device recovery successful"
+	lost_until_bound
+}
+
+test_corrected_error() {
+	shows "a corrected error changes nothing"
+	busy card
+	like "pcie_aer_inject_error" "^OK id: card-port" "$(hmp "pcie_aer_inject_error -c card-port BAD_TLP")"
+	run "for m in /mnt/a /mnt/b; do dd if=/dev/zero of=\$m/file bs=4K count=1 conv=notrunc,fsync status=none || exit; done"
+	saw "fsync works"
+	idle
+	detach card
+	gone
+	checked card
+}
+
+test_kexec() {
+	shows "kexec into another kernel: what was synced is there"
+	busy card
+	cp "$IMAGE/vmlinuz" "$IMAGE/initrd" "$VM/share/"
+	run "cp /host/vmlinuz /host/initrd /tmp && kexec /tmp/vmlinuz /tmp/initrd && (sleep 0.5; kexec) >/dev/null 2>&1 &"
+	vm_answer $((2 * BOOT_SECONDS)) ready || bad "kexec" "to start the kernel again" "$(case_log | tail -n 5)"
+	run "cut -d. -f1 /proc/uptime"
+	saw "up since $OUT s"
+	load
+	checked card
+}
+
+test_reboot() {
+	local before
+	shows "reboot without unmounting: what was synced is there"
+	busy card
+	run "(sleep 0.5; busybox reboot -f) >/dev/null 2>&1 &"
+	for ((i = 0; i < 300; i++)); do
+		vm_alive || break
+		sleep 0.1
+	done
+	vm_alive && bad "reboot" "the machine to end" "it is still there"
+	before=$(complaints) && bad "kernel log of the reboot" "no complaint" "$before"
+	vm_boot hotplug "$work" || bad "vm_boot" "the machine" "none"
+	guest "echo iopmem-case: $CASE_NUMBER >/dev/kmsg"
+	load
+	checked card
+}
+
+test_suspend() {
+	local said
+	shows "hibernation is refused with a line; suspend to RAM keeps what was stored, and fsync works afterwards"
+	busy card
+	fails "busy|Busy" "echo disk >/sys/power/state"
+	logged "iopmem ${F[card]}: memory need not survive hibernation, unbind first"
+	# The folder shared with the host does not come back from suspend.
+	run "cat >/tmp/sleep.sh <<-'END'
+			sleep 1
+			echo mem >/sys/power/state
+			for m in /mnt/a /mnt/b; do
+				dd if=/dev/zero of=\$m/more bs=4K count=1 conv=fsync status=none || exit
+			done
+			[ ! -e /tmp/dma.status ] && [ ! -e /tmp/mapped.status ] && [ ! -e /tmp/devdax.status ] &&
+				echo iopmem-awake: \$(cat /mnt/a/kept /mnt/b/kept) >/dev/kmsg
+		END
+		setsid bash /tmp/sleep.sh >/dev/null 2>&1 &"
+	for ((i = 0; i < 60; i++)); do
+		[[ $(hmp "info status") = *suspended* ]] && break
+		sleep 1
+	done
+	like "the machine" "suspended" "$(hmp "info status")"
+	hmp system_wakeup >/dev/null
+	for ((i = 0; i < 60; i++)); do
+		said=$(case_log | sed -n 's/.*iopmem-awake: //p')
+		[ -n "$said" ] && break
+		sleep 1
+	done
+	used_up
+	like "woken" "PM: suspend exit" "$(case_log)"
+	is "after that, with all still in use" "$text $text" "$said"
 }

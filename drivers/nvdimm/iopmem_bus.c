@@ -53,7 +53,6 @@ MODULE_PARM_DESC(cached, "Map the BARs write-back (default: 0, write-combining).
 /**
  * struct iopmem_bar - one BAR and the region made of it
  * @bus: the function's
- * @pdev: the function
  * @index: the BAR's number, 0 to 5
  * @labelled: the last 128 KiB are a label area
  * @tail: the last 128 KiB, mapped
@@ -61,7 +60,6 @@ MODULE_PARM_DESC(cached, "Map the BARs write-back (default: 0, write-combining).
  */
 struct iopmem_bar {
 	struct iopmem_bus *bus;
-	struct pci_dev *pdev;
 	int index;
 	bool labelled;
 	void *tail;
@@ -70,6 +68,7 @@ struct iopmem_bar {
 
 /**
  * struct iopmem_bus - one function
+ * @pdev: the function
  * @desc: the bus as libnvdimm sees it
  * @nvdimm_bus: what libnvdimm made of @desc
  * @lost: the function was reset, stores may not have reached it
@@ -77,6 +76,7 @@ struct iopmem_bar {
  * @bars: the eligible BARs
  */
 struct iopmem_bus {
+	struct pci_dev *pdev;
 	struct nvdimm_bus_descriptor desc;
 	struct nvdimm_bus *nvdimm_bus;
 	bool lost;
@@ -95,7 +95,7 @@ static int iopmem_drain(struct iopmem_bar *bar)
 {
 	mb(); /* drain the write-combining buffers ahead of the read */
 	READ_ONCE(*(u32 *)bar->tail);
-	if (READ_ONCE(bar->bus->lost) || !pci_device_is_present(bar->pdev))
+	if (READ_ONCE(bar->bus->lost) || !pci_device_is_present(bar->bus->pdev))
 		return -EIO;
 	return 0;
 }
@@ -198,7 +198,7 @@ static ssize_t bus_address_show(struct device *dev,
 				struct device_attribute *attr, char *buf)
 {
 	struct iopmem_bar *bar = dev_to_bar(dev);
-	u64 address = pci_bus_address(bar->pdev, bar->index);
+	u64 address = pci_bus_address(bar->bus->pdev, bar->index);
 
 	return sysfs_emit(buf, "%#llx\n", address);
 }
@@ -226,7 +226,7 @@ static const struct attribute_group *iopmem_region_attribute_groups[] = {
  */
 static void iopmem_init_set(struct iopmem_bar *bar)
 {
-	struct pci_dev *pdev = bar->pdev;
+	struct pci_dev *pdev = bar->bus->pdev;
 	struct {
 		__le64 serial;
 		__le16 ids[4];
@@ -299,7 +299,7 @@ static bool iopmem_is_labelless(const void *info_block)
 static void iopmem_release_label_area(void *data)
 {
 	struct iopmem_bar *bar = data;
-	struct resource *res = &bar->pdev->resource[bar->index];
+	struct resource *res = &bar->bus->pdev->resource[bar->index];
 
 	release_mem_region(res->end + 1 - IOPMEM_LABEL_AREA_SIZE,
 			   IOPMEM_LABEL_AREA_SIZE);
@@ -308,24 +308,24 @@ static void iopmem_release_label_area(void *data)
 /* The rest of the BAR is left for the namespaces to reserve. */
 static int iopmem_reserve_label_area(struct iopmem_bar *bar)
 {
-	struct resource *res = &bar->pdev->resource[bar->index];
+	struct resource *res = &bar->bus->pdev->resource[bar->index];
 
 	if (!request_mem_region_exclusive(res->end + 1 - IOPMEM_LABEL_AREA_SIZE,
 					  IOPMEM_LABEL_AREA_SIZE,
 					  "iopmem labels")) {
-		pci_err(bar->pdev,
+		pci_err(bar->bus->pdev,
 			"BAR %d: label area in use, see /proc/iomem for %pR\n",
 			bar->index, res);
 		return -EBUSY;
 	}
-	return devm_add_action_or_reset(&bar->pdev->dev,
+	return devm_add_action_or_reset(&bar->bus->pdev->dev,
 					iopmem_release_label_area, bar);
 }
 
 /* Labels are the default, but never over a namespace that has none. */
 static int iopmem_choose_labels(struct iopmem_bar *bar)
 {
-	struct resource *res = &bar->pdev->resource[bar->index];
+	struct resource *res = &bar->bus->pdev->resource[bar->index];
 	void *start;
 
 	bar->labelled = labels;
@@ -338,11 +338,11 @@ static int iopmem_choose_labels(struct iopmem_bar *bar)
 
 	if (iopmem_is_labelless(start + SZ_4K)) {
 		bar->labelled = false;
-		pci_info(bar->pdev,
+		pci_info(bar->bus->pdev,
 			 "BAR %d: holds a label-less namespace, used without labels\n",
 			 bar->index);
 	} else if (memchr_inv(start, 0, SZ_8K)) {
-		pci_info(bar->pdev,
+		pci_info(bar->bus->pdev,
 			 "BAR %d: has no labels but is not blank, the first namespace will overwrite it; if it is one without labels, load with labels=0\n",
 			 bar->index);
 	}
@@ -353,7 +353,7 @@ static int iopmem_choose_labels(struct iopmem_bar *bar)
 
 static int iopmem_setup_bar(struct iopmem_bar *bar)
 {
-	struct pci_dev *pdev = bar->pdev;
+	struct pci_dev *pdev = bar->bus->pdev;
 	struct resource *res = &pdev->resource[bar->index];
 	int rc;
 
@@ -466,8 +466,9 @@ static const char *iopmem_bar_unfit(struct resource *res, int index)
 	return NULL;
 }
 
-static int iopmem_setup_bars(struct pci_dev *pdev, struct iopmem_bus *bus)
+static int iopmem_setup_bars(struct iopmem_bus *bus)
 {
+	struct pci_dev *pdev = bus->pdev;
 	int i, rc;
 
 	/* Only with x86's PAT does a reservation decide over later mappings. */
@@ -493,7 +494,6 @@ static int iopmem_setup_bars(struct pci_dev *pdev, struct iopmem_bus *bus)
 		}
 
 		bar->bus = bus;
-		bar->pdev = pdev;
 		bar->index = i;
 		rc = iopmem_setup_bar(bar);
 		if (rc)
@@ -511,7 +511,7 @@ static int iopmem_setup_bars(struct pci_dev *pdev, struct iopmem_bus *bus)
 
 static int iopmem_create_region(struct iopmem_bus *bus, struct iopmem_bar *bar)
 {
-	struct pci_dev *pdev = bar->pdev;
+	struct pci_dev *pdev = bar->bus->pdev;
 	struct resource res = pdev->resource[bar->index];
 	unsigned long dimm_flags = 0, cmd_mask = 0;
 	struct nd_mapping_desc mapping = {};
@@ -586,11 +586,13 @@ static int iopmem_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (!bus)
 		return -ENOMEM;
 
+	bus->pdev = pdev;
+
 	rc = iopmem_enable_device(pdev);
 	if (rc)
 		return rc;
 
-	rc = iopmem_setup_bars(pdev, bus);
+	rc = iopmem_setup_bars(bus);
 	if (rc)
 		return rc;
 
@@ -673,14 +675,8 @@ static pci_ers_result_t iopmem_error_detected(struct pci_dev *pdev,
 					      pci_channel_state_t state)
 {
 	iopmem_lose(pdev);
-	switch (state) {
-	case pci_channel_io_normal:
-		return PCI_ERS_RESULT_CAN_RECOVER;
-	case pci_channel_io_frozen:
-		return PCI_ERS_RESULT_NEED_RESET;
-	default:
-		return PCI_ERS_RESULT_DISCONNECT;
-	}
+	return state == pci_channel_io_normal ? PCI_ERS_RESULT_CAN_RECOVER :
+						PCI_ERS_RESULT_NEED_RESET;
 }
 
 static pci_ers_result_t iopmem_slot_reset(struct pci_dev *pdev)
@@ -696,16 +692,6 @@ static const struct pci_error_handlers iopmem_err_handler = {
 	.reset_prepare = iopmem_lose,
 };
 
-static int iopmem_suspend(struct device *dev)
-{
-	struct iopmem_bus *bus = dev_get_drvdata(dev);
-	int i, rc = 0;
-
-	for (i = 0; i < bus->num_bars && !rc; i++)
-		rc = iopmem_drain(&bus->bars[i]);
-	return rc;
-}
-
 /* What a power cycle leaves in the memory is the card's secret. */
 static int iopmem_freeze(struct device *dev)
 {
@@ -714,7 +700,6 @@ static int iopmem_freeze(struct device *dev)
 }
 
 static const struct dev_pm_ops iopmem_pm_ops = {
-	.suspend = pm_sleep_ptr(iopmem_suspend),
 	.freeze = pm_sleep_ptr(iopmem_freeze),
 };
 

@@ -30,7 +30,7 @@ vm_prepare() {
 	case $ACCEL in
 	kvm) CPU=host ;;
 	# 5-level paging makes KASAN complain under TCG
-	*) CPU=max,la57=off ACCEL=tcg,thread=multi ;;
+	*) CPU=max,la57=off,-erms,-fsrm ACCEL=tcg,thread=multi ;;
 	esac
 }
 
