@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * softbridge: a PCI host bridge in software with one function behind it, for
+ * the tests of what QEMU has no device for
+ *
+ * The function has the id that iopmem_bus binds to by itself. Its
+ * configuration space is an array. Its BAR 2, 64-bit and prefetchable, is a
+ * part of another function's BAR 2, so there is memory behind it.
+ *
+ *	target's BAR 2  [ ........... | BAR 2 | ........... ]
+ *	                <-- offset -->|<-size->
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/ioport.h>
+#include <linux/memory_hotplug.h>
+#include <linux/module.h>
+#include <linux/pci.h>
+#include <linux/sizes.h>
+
+#define BAR	2
+#define PCIE	0x40
+
+static char *target;
+module_param(target, charp, 0444);
+MODULE_PARM_DESC(target, "The function whose BAR 2 has the memory, domain:bus:device.function. None: the BAR lies at the first address that the kernel does not map, with nothing behind it");
+
+static ulong offset;
+module_param(offset, ulong, 0444);
+MODULE_PARM_DESC(offset, "Where in the target's BAR 2, a multiple of size");
+
+static ulong size = SZ_64M;
+module_param(size, ulong, 0444);
+MODULE_PARM_DESC(size, "Of the BAR, a power of two");
+
+static ulong bus_address;
+module_param(bus_address, ulong, 0444);
+MODULE_PARM_DESC(bus_address, "Where the BAR is on the bus, a multiple of size (default: where it is for the CPU)");
+
+static ulong serial;
+module_param(serial, ulong, 0444);
+MODULE_PARM_DESC(serial, "The function's Device Serial Number (default: 0, it has none)");
+
+static int domain = 0x10000;
+module_param(domain, int, 0444);
+MODULE_PARM_DESC(domain, "Of the bridge (default: 0x10000)");
+
+static uint slot;
+module_param(slot, uint, 0444);
+MODULE_PARM_DESC(slot, "Of the function on the bus (default: 0)");
+
+static bool gone;
+module_param(gone, bool, 0644);
+MODULE_PARM_DESC(gone, "The configuration space answers all ones and takes no writes");
+
+static u32 config[PCI_CFG_SPACE_EXP_SIZE / sizeof(u32)];
+static struct pci_dev *target_dev;
+static struct pci_bus *root_bus;
+static struct pci_sysdata sysdata = { .node = NUMA_NO_NODE };
+static resource_size_t iomem_end;
+
+static struct resource bus_numbers = {
+	.name = "softbridge buses",
+	.flags = IORESOURCE_BUS,
+};
+
+static struct resource window = {
+	.name = "softbridge window",
+	.flags = IORESOURCE_MEM | IORESOURCE_MEM_64 | IORESOURCE_PREFETCH,
+};
+
+static void fill_config(void)
+{
+	config[PCI_VENDOR_ID / 4] = 0xf115 << 16 | PCI_VENDOR_ID_MICROSEMI;
+	config[PCI_COMMAND / 4] = PCI_STATUS_CAP_LIST << 16;
+	config[PCI_CLASS_REVISION / 4] = PCI_CLASS_MEMORY_OTHER << 16;
+	config[PCI_BASE_ADDRESS_2 / 4] = PCI_BASE_ADDRESS_MEM_TYPE_64 |
+					 PCI_BASE_ADDRESS_MEM_PREFETCH;
+	config[PCI_CAPABILITY_LIST / 4] = PCIE;
+	config[PCIE / 4] = (2 | PCI_EXP_TYPE_RC_END << 4) << 16 | PCI_CAP_ID_EXP;
+
+	if (serial) {
+		config[PCI_CFG_SPACE_SIZE / 4] = 1 << 16 | PCI_EXT_CAP_ID_DSN;
+		config[PCI_CFG_SPACE_SIZE / 4 + 1] = lower_32_bits(serial);
+		config[PCI_CFG_SPACE_SIZE / 4 + 2] = upper_32_bits(serial);
+	}
+}
+
+static u32 writable(int where)
+{
+	switch (where) {
+	case PCI_COMMAND:
+		return PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER;
+	case PCI_BASE_ADDRESS_2:
+		return lower_32_bits(~(size - 1));
+	case PCI_BASE_ADDRESS_3:
+		return upper_32_bits(~(size - 1));
+	default:
+		return 0;
+	}
+}
+
+static int config_read(struct pci_bus *bus, unsigned int devfn, int where,
+		       int bytes, u32 *val)
+{
+	*val = ~0;
+	if (READ_ONCE(gone) || devfn != PCI_DEVFN(slot, 0))
+		return PCIBIOS_DEVICE_NOT_FOUND;
+
+	*val = config[where / 4] >> where % 4 * 8;
+	if (bytes < 4)
+		*val &= BIT(bytes * 8) - 1;
+	return PCIBIOS_SUCCESSFUL;
+}
+
+static int config_write(struct pci_bus *bus, unsigned int devfn, int where,
+			int bytes, u32 val)
+{
+	int shift = where % 4 * 8;
+	u32 mask = (bytes < 4 ? BIT(bytes * 8) - 1 : ~0) << shift;
+
+	if (READ_ONCE(gone) || devfn != PCI_DEVFN(slot, 0))
+		return PCIBIOS_DEVICE_NOT_FOUND;
+
+	mask &= writable(where & ~3);
+	config[where / 4] = (config[where / 4] & ~mask) | (val << shift & mask);
+	return PCIBIOS_SUCCESSFUL;
+}
+
+static struct pci_ops config_ops = {
+	.read = config_read,
+	.write = config_write,
+};
+
+/* In the target's BAR, or beyond what the kernel maps. */
+static int place_window(void)
+{
+	struct resource *parent = &iomem_resource;
+	unsigned int dom, bus, dev, fn;
+	int rc;
+
+	if (target) {
+		if (sscanf(target, "%x:%x:%x.%x", &dom, &bus, &dev, &fn) == 4)
+			target_dev = pci_get_domain_bus_and_slot(dom, bus,
+								 PCI_DEVFN(dev, fn));
+		if (!target_dev)
+			return -ENODEV;
+		rc = pci_enable_device_mem(target_dev);
+		if (rc)
+			goto err_put;
+		parent = &target_dev->resource[BAR];
+		window.start = parent->start + offset;
+	} else {
+		window.start = ALIGN(mhp_get_pluggable_range(true).end + 1,
+				     size);
+	}
+	window.end = window.start + size - 1;
+
+	/* The CPU may have fewer address lines than that takes. */
+	iomem_end = iomem_resource.end;
+	if (!target)
+		iomem_resource.end = max(iomem_end, window.end);
+
+	rc = request_resource(parent, &window);
+	if (!rc)
+		return 0;
+
+	pr_err("no room for %pR in %pR\n", &window, parent);
+	iomem_resource.end = iomem_end;
+	if (target)
+		pci_disable_device(target_dev);
+err_put:
+	pci_dev_put(target_dev);
+	return rc;
+}
+
+static void remove_window(void)
+{
+	release_resource(&window);
+	iomem_resource.end = iomem_end;
+	if (target)
+		pci_disable_device(target_dev);
+	pci_dev_put(target_dev);
+}
+
+static int __init softbridge_init(void)
+{
+	LIST_HEAD(resources);
+	int rc;
+
+	if (!is_power_of_2(size) || offset % size || bus_address % size)
+		return -EINVAL;
+
+	fill_config();
+	rc = place_window();
+	if (rc)
+		return rc;
+
+	pci_add_resource(&resources, &bus_numbers);
+	pci_add_resource_offset(&resources, &window,
+				bus_address ? window.start - bus_address : 0);
+	sysdata.domain = domain;
+
+	pci_lock_rescan_remove();
+	root_bus = pci_create_root_bus(NULL, 0, &config_ops, &sysdata,
+				       &resources);
+	if (!root_bus) {
+		pci_unlock_rescan_remove();
+		pci_free_resource_list(&resources);
+		remove_window();
+		return -ENODEV;
+	}
+	pci_scan_child_bus(root_bus);
+	pci_assign_unassigned_bus_resources(root_bus);
+	pci_bus_add_devices(root_bus);
+	pci_unlock_rescan_remove();
+	return 0;
+}
+module_init(softbridge_init);
+
+static void __exit softbridge_exit(void)
+{
+	pci_lock_rescan_remove();
+	pci_stop_root_bus(root_bus);
+	pci_remove_root_bus(root_bus);
+	pci_unlock_rescan_remove();
+	remove_window();
+}
+module_exit(softbridge_exit);
+
+MODULE_DESCRIPTION("A PCI host bridge in software, for iopmem's tests");
+MODULE_AUTHOR("iopmem developers");
+MODULE_LICENSE("GPL");
