@@ -74,6 +74,29 @@ test_pmr() {
 	pmr off
 }
 
+test_pmr_off() {
+	shows "while the PMR is off, QEMU drops what is written to it and answers zeros: creating a namespace fails and says why"
+	load bars=4
+	pmr off
+	attach two_bars
+	fails "Input/output error" "ndctl create-namespace -r $(region_of two_bars) -m raw"
+	logged "iopmem ${F[two_bars]}: BAR 4: does not keep what is written to it, switch its memory on"
+	run "ndctl list -N"
+	is "namespaces" "" "$OUT"
+}
+
+test_pmr_off_in_use() {
+	shows "once the PMR is switched off below a namespace, fsync fails"
+	blank pmr
+	load bars=4
+	pmr on
+	attach two_bars
+	create two_bars raw
+	run "dd if=/dev/zero of=$NODE bs=4K count=1 conv=fsync status=none"
+	pmr off
+	fails "fsync failed.*Input/output error" "dd if=/dev/zero of=$NODE bs=4K count=1 conv=fsync status=none"
+}
+
 runs_in base
 
 test_all_ones() {
