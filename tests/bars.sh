@@ -47,6 +47,56 @@ test_32bit() {
 	is "read back" "$text" "$OUT"
 }
 
+# pmr on|off: NVMe's Persistent Memory Region, BAR 4 of two_bars, by PMRCTL.EN
+pmr() {
+	local enable=0
+	[ "$1" = on ] && enable=1
+	run "read -r start _ </sys/bus/pci/devices/${F[two_bars]}/resource
+		setpci -s ${F[two_bars]} COMMAND=2:2
+		busybox devmem \$((start + 0xe04)) 32 $enable"
+}
+
+test_pmr() {
+	shows "a BAR that was switched on by a register (NVMe's PMR) holds labels and data"
+	new_text
+	blank pmr
+	load bars=4
+	pmr on
+	attach two_bars
+	create two_bars raw
+	run "echo '$text' | dd of=$NODE bs=4096 conv=sync,fsync oflag=direct status=none"
+	is "at, from the start of the PMR's file" 0 "$(found "$text" "$DIR/pmr.bar")"
+	is "index blocks in it" 2 "$(in_bar pmr NAMESPACE_INDEX)"
+	detach two_bars
+	attach two_bars
+	run "ndctl list -N | grep -c '\"uuid\"'"
+	is "namespaces after binding again" 1 "$OUT"
+	pmr off
+}
+
+test_pmr_off() {
+	shows "while the PMR is off, QEMU drops what is written to it and answers zeros: creating a namespace fails and says why"
+	load bars=4
+	pmr off
+	attach two_bars
+	fails "Input/output error" "ndctl create-namespace -r $(region_of two_bars) -m raw"
+	logged "iopmem ${F[two_bars]}: BAR 4: does not keep what is written to it, switch its memory on"
+	run "ndctl list -N"
+	is "namespaces" "" "$OUT"
+}
+
+test_pmr_off_in_use() {
+	shows "once the PMR is switched off below a namespace, fsync fails"
+	blank pmr
+	load bars=4
+	pmr on
+	attach two_bars
+	create two_bars raw
+	run "dd if=/dev/zero of=$NODE bs=4K count=1 conv=fsync status=none"
+	pmr off
+	fails "fsync failed.*Input/output error" "dd if=/dev/zero of=$NODE bs=4K count=1 conv=fsync status=none"
+}
+
 runs_in base
 
 test_all_ones() {

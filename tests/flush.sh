@@ -44,3 +44,41 @@ test_gone() {
 	is "nvdimm devices left" 0 "$OUT"
 	run "echo 1 >/sys/bus/pci/devices/${F[cut]}/remove"
 }
+
+runs_in bars
+
+# traced COMMAND: in the guest, with QEMU saying of each access to the CMB, BAR
+# 2, what it was. In OUT, in order, "stores" to the data and "reads" from the
+# label area.
+traced() {
+	local start end seen what at part
+	run "udevadm settle; read -r start end _ < <(sed -n 3p /sys/bus/pci/devices/${F[two_bars]}/resource); echo \$((start)) \$((end))"
+	read -r start end <<<"$OUT"
+	seen=$(wc -l <"$VM/qemu.log")
+	hmp "trace-event memory_region_ops_read on" >/dev/null
+	hmp "trace-event memory_region_ops_write on" >/dev/null
+	run "$1"
+	hmp "trace-event memory_region_ops_write off" >/dev/null
+	hmp "trace-event memory_region_ops_read off" >/dev/null
+	OUT=$(tail -n +$((seen + 1)) "$VM/qemu.log" | grep "name 'nvme-cmb'" |
+		while read -r what _ _ _ _ _ at _; do
+			[ $((at < end + 1 - 131072)) = 1 ] && part=data || part=labels
+			case $part:$what in
+			data:*_write) echo stores ;;
+			labels:*_read) echo reads ;;
+			esac
+		done | uniq | xargs)
+}
+
+test_read_back() {
+	shows "fsync makes the driver read from the BAR after the last store, seen from QEMU; without it nothing is read"
+	load bars=2
+	attach two_bars
+	create two_bars raw -s 16M
+	traced "dd if=/dev/zero of=$NODE bs=4K count=2 oflag=direct status=none"
+	is "O_DIRECT writes" "stores" "$OUT"
+	traced "dd if=/dev/zero of=$NODE bs=4K count=2 oflag=direct conv=fsync status=none"
+	is "with fsync" "stores reads" "$OUT"
+	traced "sync -d $NODE"
+	is "fsync with nothing to store" "reads" "$OUT"
+}

@@ -86,3 +86,25 @@ test_ndctl() {
 	unlike "after init-labels -f" uuid "$OUT"
 }
 
+test_exclusive() {
+	local map at
+	shows "user space cannot map the label area through /dev/mem, nor a BAR in use through sysfs; older mappings end"
+	blank pair0
+	map=/sys/bus/pci/devices/${F[pair0]}/resource2
+	run "sed -n '3s/ .*//p' /sys/bus/pci/devices/${F[pair0]}/resource"
+	at=$(printf '%#x' $((OUT + (64 << 20) - area)))
+	load
+	run "busybox devmem $at"
+	is "/dev/mem, before binding" 0x00000000 "$OUT"
+	run "(mapcp hold $map@$(((64 << 20) - area)) 4K >/tmp/held; echo \$? >/tmp/status) 2>/dev/null &
+		for i in \$(seq 50); do grep -q held /tmp/held && break; sleep 0.1; done; cat /tmp/held"
+	is "sysfs, before binding" held "$OUT"
+	attach pair0
+	run "for i in \$(seq 50); do grep -q . /tmp/status && break; sleep 0.1; done; cat /tmp/status"
+	is "its process, after binding, ended with SIGBUS" 135 "$OUT"
+	fails "mmap: Operation not permitted" "busybox devmem $at"
+	detach pair0
+	attach pair0
+	create pair0 raw -s 16M
+	fails "mmap: Invalid argument" "mapcp out $map 4K"
+}

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Labels written by one version of the driver and read by another
+# shellcheck shell=bash
+runs_in base
+
+# tests/data/labels-1.2 is what three_namespaces, below, made of a blank BAR of
+# 128 MiB, and labels-1.1 the same after "ndctl init-labels -V 1.1". They hold
+# the bytes that are not zero, as
+#
+#	od -v -Ax -tx1 -w32 kept.bar | grep -vE '^[0-9a-f]+( 00)*$'
+#
+# prints them. They stay as they are: the card in the field has these.
+
+# recorded VERSION FILE: the recorded bytes into a file of zeros
+recorded() {
+	local at bytes
+	while read -r at bytes; do
+		[ "$at" != '#' ] || continue
+		# shellcheck disable=SC2059
+		printf "\\x${bytes// /\\x}" |
+			dd of="$2" bs=1 seek=$((16#$at)) conv=notrunc status=none
+	done <"$top/tests/data/labels-$1"
+}
+
+# what is in them: name, mode, size, uuid
+recorded_namespaces() {
+	local files pages
+	case $1 in
+	1.2) files=b7e8e76a-b491-4ca5-9837-9c27fc054e62 pages=9eea38c9-d03f-465b-b818-93ad01c82d70 ;;
+	1.1) files=50248a92-ac96-418a-a926-0bfd63234710 pages=38ddc7bf-afc3-465e-868d-dfbc3e752782 ;;
+	esac
+	echo "files fsdax 31457280 $files, pages devdax 31457280 $pages, plain raw 16777216 00000000-0000-4000-8000-000000000003"
+}
+
+# With the uuids given, the labels are the same each time.
+three_namespaces() {
+	local uuid=00000000-0000-4000-8000-00000000000
+	create kept fsdax -s 32M --map=mem -n files -u ${uuid}1
+	create kept devdax -s 32M --map=mem -n pages -u ${uuid}2
+	create kept raw -s 16M -n plain -u ${uuid}3
+}
+
+# namespaces in the JSON in OUT
+listed() {
+	awk -F'"' '
+		$2 == "mode" { mode = $4 }
+		$2 == "uuid" { uuid = $4 }
+		$2 == "size" { size = $3; gsub(/[:,]/, "", size) }
+		$2 == "name" { print $4, mode, size, uuid }' <<<"$OUT" |
+		sort | paste -sd, | sed 's/,/, /g'
+}
+
+test_read() {
+	local v
+	shows "recorded labels, 1.1 and 1.2, are read: names, modes, sizes, uuids; then one namespace is added and one destroyed"
+	load
+	for v in 1.2 1.1; do
+		new_text
+		blank kept
+		recorded $v "$DIR/kept.bar"
+		attach kept
+		run "ndctl list -N"
+		is "labels $v" "$(recorded_namespaces $v)" "$(listed)"
+		run "echo '$text' | dd of=/dev/pmem0.2 bs=4096 conv=sync,fsync oflag=direct status=none"
+		is "plain begins in the BAR at" $((64 << 20)) "$(found "$text" "$DIR/kept.bar")"
+		create kept fsdax -s 16M -n added --map=mem
+		run "ndctl destroy-namespace -f namespace0.2"
+		detach kept
+		attach kept
+		run "ndctl list -N"
+		like "labels $v, after binding again" '^added fsdax [^,]*, files fsdax [^,]*, pages devdax [^,]*$' "$(listed)"
+		is "minor version in the index" "${v#1.}" \
+			"$(od -An -tu2 -j $(((128 << 20) - 131072 + 62)) -N2 "$DIR/kept.bar" | xargs)"
+		detach kept
+	done
+}
+
+test_written() {
+	local v
+	shows "labels written now, 1.1 and 1.2, are the recorded ones byte for byte, so what read these reads them"
+	load
+	for v in 1.2 1.1; do
+		blank kept
+		attach kept
+		[ $v = 1.2 ] ||
+			run "ndctl disable-region $(region_of kept) && ndctl init-labels -V $v nmem0 && ndctl enable-region $(region_of kept)"
+		three_namespaces
+		detach kept
+		rm -f "$DIR/recorded"
+		truncate -s 128M "$DIR/recorded"
+		recorded $v "$DIR/recorded"
+		is "labels $v, bytes of the label area that differ" 0 \
+			"$(cmp -l -i $(((128 << 20) - 131072)) "$DIR/recorded" "$DIR/kept.bar" 2>&1 | wc -l)"
+	done
+	rm "$DIR/recorded"
+}
