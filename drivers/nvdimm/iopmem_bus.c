@@ -56,6 +56,7 @@ MODULE_PARM_DESC(cached, "Map the BARs write-back (default: 0, write-combining).
  * @index: the BAR's number, 0 to 5
  * @labelled: the last 128 KiB are a label area
  * @tail: the last 128 KiB, mapped
+ * @mark: what they begin with, if they are a label area
  * @nd_set: identifies the region in its labels
  */
 struct iopmem_bar {
@@ -63,6 +64,7 @@ struct iopmem_bar {
 	int index;
 	bool labelled;
 	void *tail;
+	u32 mark;
 	struct nd_interleave_set nd_set;
 };
 
@@ -84,20 +86,29 @@ struct iopmem_bus {
 	struct iopmem_bar bars[PCI_STD_NUM_BARS];
 };
 
+static bool iopmem_alive(struct iopmem_bar *bar)
+{
+	return !READ_ONCE(bar->bus->lost) &&
+	       pci_device_is_present(bar->bus->pdev);
+}
+
 /*
  * Stores to the BAR are posted writes, perhaps still in the CPU's
  * write-combining buffers. A read may not pass a posted write (PCIe base
  * specification, "Transaction Ordering Rules"), so once one has returned, what
  * was stored before has reached the function, if there still is one: what is
- * read from a function that is gone may be anything.
+ * read from a function that is gone may be anything, and memory that has been
+ * switched off does not answer as it did.
  */
 static int iopmem_drain(struct iopmem_bar *bar)
 {
+	u32 mark;
+
 	mb(); /* drain the write-combining buffers ahead of the read */
-	READ_ONCE(*(u32 *)bar->tail);
-	if (READ_ONCE(bar->bus->lost) || !pci_device_is_present(bar->bus->pdev))
+	mark = READ_ONCE(*(u32 *)bar->tail);
+	if (bar->labelled && mark != READ_ONCE(bar->mark))
 		return -EIO;
-	return 0;
+	return iopmem_alive(bar) ? 0 : -EIO;
 }
 
 static int iopmem_flush(struct nd_region *nd_region, struct bio *bio)
@@ -151,6 +162,17 @@ static int iopmem_set_config_data(struct iopmem_bar *bar,
 
 	memcpy(bar->tail + cmd->in_offset, cmd->in_buf, cmd->in_length);
 	memcpy(cmd->in_buf + cmd->in_length, &status, sizeof(status));
+
+	/* Memory that is switched off may read as zeros, like blank memory. */
+	mb(); /* drain the write-combining buffers ahead of the read */
+	if (memcmp(bar->tail + cmd->in_offset, cmd->in_buf, cmd->in_length)) {
+		if (iopmem_alive(bar))
+			pci_err(bar->bus->pdev,
+				"BAR %d: does not keep what is written to it, switch its memory on\n",
+				bar->index);
+		return -EIO;
+	}
+	WRITE_ONCE(bar->mark, *(u32 *)bar->tail);
 	return iopmem_drain(bar);
 }
 
@@ -329,6 +351,7 @@ static int iopmem_choose_labels(struct iopmem_bar *bar)
 	void *start;
 
 	bar->labelled = labels;
+	bar->mark = READ_ONCE(*(u32 *)bar->tail);
 	if (!labels || iopmem_has_index(bar))
 		return 0;
 
@@ -554,8 +577,8 @@ static int iopmem_create_region(struct iopmem_bus *bus, struct iopmem_bar *bar)
 		return -ENOMEM;
 
 	if (pci_bus_address(pdev, bar->index) != pci_resource_start(pdev, bar->index))
-		pci_info(pdev,
-			 "BAR %d: bus and CPU address differ, DMA needs the region's bus_address\n",
+		pci_warn(pdev,
+			 "BAR %d: bus and CPU address differ, without an IOMMU only DMA to the region's bus_address reaches it\n",
 			 bar->index);
 	return 0;
 }
@@ -591,6 +614,11 @@ static int iopmem_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	rc = iopmem_enable_device(pdev);
 	if (rc)
 		return rc;
+
+	if (!pci_device_is_present(pdev)) {
+		pci_err(pdev, "does not answer, power it up or put it in again\n");
+		return -ENODEV;
+	}
 
 	rc = iopmem_setup_bars(bus);
 	if (rc)
