@@ -44,12 +44,12 @@ struct filter {
 	int num_specs;
 };
 
-/* "all", the device's name, or what is behind its type: "region0" by "0" */
+/* The device's name, or what is behind its type: "region0" by "0" */
 static bool names(const char *wanted, const char *type, const char *devname)
 {
 	size_t len = strlen(type);
 
-	if (!wanted || !strcmp(wanted, "all") || !strcmp(wanted, devname))
+	if (!wanted || !strcmp(wanted, devname))
 		return true;
 	return !strncmp(devname, type, len) && !strcmp(wanted, devname + len);
 }
@@ -238,8 +238,12 @@ static int add_bus_address(struct json_object *to, struct iopmem_bar *bar,
 		json_add_hex(to, "bus_address", address, flags);
 		return EXIT_OK;
 	}
+	if (rc == -ENXIO) {
+		json_add_string(to, "bus_address", NULL);
+		return EXIT_OK;
+	}
 	json_add_unknown(to, "bus_address", rc, flags);
-	if (rc == -EACCES || rc == -ENXIO || rc == -ENOENT)
+	if (rc == -EACCES || rc == -ENOENT)
 		return EXIT_OK;
 	return complain_ctx(EXIT_FAILED, ctx);
 }
@@ -256,6 +260,15 @@ static void add_memory_type(struct json_object *to, struct iopmem_bar *bar,
 		json_add_string(to, "memory_type", "unmapped");
 	else
 		json_add_unknown(to, "memory_type", rc, flags);
+}
+
+/* libndctl has them in the order of sysfs, which is any. */
+static int by_namespace(const void *a, const void *b)
+{
+	struct json_object *const *x = a, *const *y = b;
+
+	return strverscmp(json_object_get_string(json_object_object_get(*x, "dev")),
+			  json_object_get_string(json_object_object_get(*y, "dev")));
 }
 
 static int add_region(struct json_object *to, struct iopmem_region *region,
@@ -282,7 +295,7 @@ static int add_region(struct json_object *to, struct iopmem_region *region,
 		json_add_string(to, "labels", labels_name(labels));
 	} else {
 		json_add_unknown(to, "labels", labels, flags);
-		if (labels != -EACCES)
+		if (labels != -EACCES && labels != -ENOENT)
 			rc = complain_ctx(EXIT_FAILED,
 					  iopmem_function_get_ctx(fn));
 	}
@@ -291,6 +304,7 @@ static int add_region(struct json_object *to, struct iopmem_region *region,
 		if (namespace_wanted(f, ndns))
 			json_object_array_add(namespaces,
 					      namespace_to_json(ndns, flags));
+	json_object_array_sort(namespaces, by_namespace);
 	json_object_object_add(to, "namespaces", namespaces);
 	return rc;
 }
@@ -379,6 +393,10 @@ static int add_function(struct json_object *to, struct iopmem_function *fn,
 			rc = bar_rc ? bar_rc : rc;
 		}
 	json_object_object_add(j, "bars", bars);
+	if (!bus && iopmem_function_get_state(fn) == IOPMEM_STATE_BOUND)
+		rc = complain(EXIT_FAILED,
+			      "%s: is bound and libndctl finds no bus of it, is it being unbound? Try again",
+			      iopmem_function_get_address(fn));
 	json_object_array_add(to, j);
 	return rc;
 }
@@ -398,6 +416,12 @@ static int list(struct iopmem_ctx *ctx, const struct filter *f,
 		}
 	json_print(functions, flags);
 	return rc;
+}
+
+/* As in ndctl, "all" is no filter. */
+static const char *filter_value(const char *value)
+{
+	return strcmp(value, "all") ? value : NULL;
 }
 
 static int mode_check(const char *mode)
@@ -440,16 +464,16 @@ static int cmd_list(int argc, char **argv, struct iopmem_ctx *ctx)
 				&rc)) != -1) {
 		switch (c) {
 		case 'b':
-			f.bus = optarg;
+			f.bus = filter_value(optarg);
 			break;
 		case 'r':
-			f.region = optarg;
+			f.region = filter_value(optarg);
 			break;
 		case 'd':
-			f.dimm = optarg;
+			f.dimm = filter_value(optarg);
 			break;
 		case 'n':
-			f.namespace = optarg;
+			f.namespace = filter_value(optarg);
 			break;
 		case 'm':
 			f.mode = optarg;

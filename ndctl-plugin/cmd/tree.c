@@ -41,11 +41,12 @@ static void print_target(struct iopmem_function *fn)
 		if (region)
 			printf(", BAR %u %s", iopmem_bar_get_index(bar),
 			       ndctl_region_get_devname(iopmem_region_get_ndctl(region)));
-		else if (!iopmem_bar_get_unfit(bar))
+		else if (iopmem_function_get_state(fn) != IOPMEM_STATE_BOUND &&
+			 !iopmem_bar_get_unfit(bar))
 			printf(", BAR %u", iopmem_bar_get_index(bar));
 	}
-	if (iopmem_function_get_state(fn) == IOPMEM_STATE_AVAILABLE)
-		fputs(" not bound", stdout);
+	if (iopmem_function_get_state(fn) != IOPMEM_STATE_BOUND)
+		fputs(", not bound", stdout);
 }
 
 static int print_function(struct iopmem_function *fn,
@@ -69,7 +70,7 @@ static int print_function(struct iopmem_function *fn,
 		EXIT_OK;
 }
 
-/* @next is the first of the siblings that is shown, or NULL. */
+/* The first of the siblings that is shown, or NULL */
 static struct iopmem_function *shown_from(struct iopmem_function *fn,
 					  const struct tree_options *options)
 {
@@ -78,51 +79,66 @@ static struct iopmem_function *shown_from(struct iopmem_function *fn,
 	return fn;
 }
 
-static int print_below(struct iopmem_function *fn, char *prefix, size_t size,
-		       const struct tree_options *options)
+/* Returns the worse of two exit codes. */
+static int worse(int a, int b)
+{
+	return a > b ? a : b;
+}
+
+static int print_branch(struct iopmem_function *fn, char *prefix, size_t size,
+			bool last, const struct tree_options *options)
 {
 	struct iopmem_function *child, *next;
 	size_t len = strlen(prefix);
-	int rc = EXIT_OK, child_rc;
+	int rc;
 
+	printf("%s+-", prefix);
+	rc = print_function(fn, options);
+	snprintf(prefix + len, size - len, "%s", last ? "  " : "| ");
 	child = shown_from(iopmem_function_get_first_child(fn), options);
 	for (; child; child = next) {
 		next = shown_from(iopmem_function_get_next_sibling(child),
 				  options);
-		printf("%s+-", prefix);
-		child_rc = print_function(child, options);
-		rc = child_rc ? child_rc : rc;
-		snprintf(prefix + len, size - len, "%s", next ? "| " : "  ");
-		child_rc = print_below(child, prefix, size, options);
-		rc = child_rc ? child_rc : rc;
-		prefix[len] = 0;
+		rc = worse(rc, print_branch(child, prefix, size, !next,
+					    options));
 	}
+	prefix[len] = 0;
 	return rc;
+}
+
+static const char *host_of(struct iopmem_function *fn)
+{
+	const char *host = fn ? iopmem_function_get_host_bridge(fn) : "";
+
+	return host ? host : "no host bridge";
+}
+
+/* The next one on a root bus that is shown, from @fn on */
+static struct iopmem_function *root_from(struct iopmem_function *fn,
+					 const struct tree_options *options)
+{
+	while (fn && (iopmem_function_get_parent(fn) ||
+		      !is_shown(fn, options)))
+		fn = iopmem_function_get_next(fn);
+	return fn;
 }
 
 int tree_print(struct iopmem_ctx *ctx, const struct tree_options *options)
 {
-	const char *bridge = "";
-	struct iopmem_function *fn;
-	int rc = EXIT_OK, fn_rc;
-	char prefix[1024];
+	struct iopmem_function *fn, *next;
+	const char *host = "";
+	int rc = EXIT_OK;
+	char prefix[1024] = "";
 
-	iopmem_function_foreach(ctx, fn) {
-		const char *host = iopmem_function_get_host_bridge(fn);
-
-		if (iopmem_function_get_parent(fn) || !is_shown(fn, options))
-			continue;
-		if (!host)
-			host = "no host bridge";
-		if (strcmp(host, bridge))
-			printf("%s\n", host);
-		bridge = host;
-		printf("+-");
-		fn_rc = print_function(fn, options);
-		rc = fn_rc ? fn_rc : rc;
-		strcpy(prefix, "| ");
-		fn_rc = print_below(fn, prefix, sizeof(prefix), options);
-		rc = fn_rc ? fn_rc : rc;
+	fn = root_from(iopmem_function_get_first(ctx), options);
+	for (; fn; fn = next) {
+		next = root_from(iopmem_function_get_next(fn), options);
+		if (strcmp(host_of(fn), host))
+			puts(host_of(fn));
+		host = host_of(fn);
+		rc = worse(rc, print_branch(fn, prefix, sizeof(prefix),
+					    strcmp(host_of(next), host),
+					    options));
 	}
 	return rc;
 }

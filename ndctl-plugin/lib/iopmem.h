@@ -355,7 +355,7 @@ enum iopmem_labels {
 /*
  * iopmem_region_get_labels - one of enum iopmem_labels
  * Reads the label area's start through /dev/nmemX.
- * Errors: -EACCES if it takes root to tell, -EIO.
+ * Errors: -EACCES if it takes root to tell, -ENOENT if that is not there, -EIO.
  */
 int iopmem_region_get_labels(struct iopmem_region *region);
 

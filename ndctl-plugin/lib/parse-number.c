@@ -40,7 +40,7 @@ int text_dec(struct text *t, uint64_t max, uint64_t *value)
 	for (; t->at < t->end && *t->at >= '0' && *t->at <= '9'; t->at++) {
 		unsigned int digit = *t->at - '0';
 
-		if (*value > (max - digit) / 10)
+		if (digit > max || *value > (max - digit) / 10)
 			return -EINVAL;
 		*value = *value * 10 + digit;
 	}

@@ -125,10 +125,12 @@ EXPORT int iopmem_region_get_labels(struct iopmem_region *region)
 
 	/* libndctl says little about why */
 	snprintf(path, sizeof(path), "/dev/%s", ndctl_dimm_get_devname(dimm));
+	if (access(path, R_OK | W_OK) && errno == ENOENT)
+		return failed(fn->ctx, -ENOENT,
+			      "%s: is not there, does udev run?", path);
 	if (access(path, R_OK | W_OK))
 		return failed(fn->ctx, -EACCES,
-			      "%s: %s: reading labels needs root", path,
-			      strerror(errno));
+			      "%s: reading labels needs root", path);
 	cmd = ndctl_dimm_read_label_index(dimm);
 	if (!cmd)
 		return failed(fn->ctx, -EIO,
