@@ -50,6 +50,7 @@ _ndctl_with_iopmem() {
 
 # For ~/.bashrc: ndctl starts no commands of others, so a function does.
 ndctl_iopmem_one_word() {
+	# shellcheck disable=SC2317 # called by who typed it
 	ndctl() {
 		if [ "$1" = iopmem ]; then
 			shift

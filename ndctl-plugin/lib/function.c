@@ -130,7 +130,8 @@ static int skip(struct iopmem_ctx *ctx, const char *name, int rc)
 			      name);
 	if (rc == -EINVAL)
 		return failed(ctx, rc,
-			      "%s: its name or an attribute in " SYSFS_PCI " is not what the kernel writes, report it",
+			      "%s: its name or an attribute in " SYSFS_PCI
+			      " is not what the kernel writes, report it",
 			      name);
 	return failed(ctx, rc, "%s: cannot be read: %s", name, strerror(-rc));
 }
