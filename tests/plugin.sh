@@ -129,6 +129,7 @@ test_list() {
 	is "region_size" "$(field size)" "$(listed region_size)"
 	is "available_size" "$(field available_size)" "$(listed available_size)"
 	is "align" "$(field align)" "$(listed align)"
+	run "ndctl list -DRv -r $(region_of card)"
 	is "dimm" "$(field dimm)" "$(listed dimm)"
 	is "labels" labelled "$(listed labels)"
 
@@ -139,6 +140,17 @@ test_list() {
 	done
 	run "ndctl list -N -m devdax"
 	is "namespace: chardev" "$(field chardev)" "$(listed chardev)"
+	run "ndctl-iopmem list ${F[drive]}"
+	JSON=$OUT
+	dev=/sys/bus/pci/devices/${F[drive]}
+	run "cat $dev/current_link_speed"
+	is "a drive's link: speed" "${OUT% PCIe}" "$(listed speed)"
+	run "cat $dev/current_link_width"
+	is "width" "$OUT" "$(listed width)"
+	run "cat $dev/max_link_speed"
+	is "max_speed" "${OUT% PCIe}" "$(listed max_speed)"
+	run "cat $dev/max_link_width"
+	is "max_width" "$OUT" "$(listed max_width)"
 	run "ndctl-iopmem list -t"
 	like "tree: target" "${F[card]} .* iopmem  target, BAR 2 $(region_of card)\$" "$OUT"
 	like "tree: initiator" "${F[drive]} .* nvme  initiator" "$OUT"
@@ -193,4 +205,19 @@ test_list_user() {
 	JSON=$OUT
 	is "labels, -u" "unknown, needs root" "$(sed -n 's/.*"labels":"\(.*\)",/\1/p' <<<"$OUT")"
 	fails "is not in this machine" "ndctl-iopmem list 0000:ff:1f.7"
+}
+
+runs_in moved
+
+test_list_iommu() {
+	local group
+	shows "with an IOMMU, list has the function's group"
+	run "ndctl-iopmem list ${F[card]} ${F[drive]}"
+	JSON=$OUT
+	run "basename \$(readlink /sys/bus/pci/devices/${F[drive]}/iommu_group)"
+	group=$OUT
+	run "basename \$(readlink /sys/bus/pci/devices/${F[card]}/iommu_group)"
+	# in the order of the addresses: the drive is first
+	is "the drive's group" "$group" "$(listed iommu_group 1)"
+	is "the card's group" "$OUT" "$(listed iommu_group 2)"
 }
