@@ -133,11 +133,11 @@ test_list() {
 	is "dimm" "$(field dimm)" "$(listed dimm)"
 	is "labels" labelled "$(listed labels)"
 
-	run "ndctl list -N -n \$(ndctl list -N -m fsdax | sed -n 's/.*\"dev\":\"\(.*\)\".*/\1/p')"
 	for key in dev mode map uuid blockdev name; do
 		run "ndctl list -N -m fsdax"
 		is "namespace: $key" "$(field $key)" "$(grep -A12 "\"dev\":\"$(field dev)\"" <<<"$JSON" | sed -n "s/^ *\"$key\":\"\([^\"]*\)\",\?\$/\1/p" | head -n 1)"
 	done
+	is "namespace: size" "$(field size)" "$(listed size 3)"
 	run "ndctl list -N -m devdax"
 	is "namespace: chardev" "$(field chardev)" "$(listed chardev)"
 	run "ndctl-iopmem list ${F[drive]}"
