@@ -157,7 +157,7 @@ test_list() {
 }
 
 test_list_reasons() {
-	local name bar line
+	local name bar reasons line
 	shows "each BAR that the driver passes over has the reason of its log; labels blank and damaged"
 	blank card
 	load
@@ -166,12 +166,18 @@ test_list_reasons() {
 	JSON=$OUT
 	is "labels of a blank BAR" blank "$(listed labels)"
 	for name in card tiny registers ports; do
-		run "echo iopmem >/sys/bus/pci/devices/${F[$name]}/driver_override
-			[ -e /sys/bus/pci/devices/${F[$name]}/driver ] || echo ${F[$name]} >/sys/bus/pci/drivers/iopmem/bind || :"
+		run "cd /sys/bus/pci/devices/${F[$name]}
+			echo iopmem >driver_override
+			[ \"\$(basename \$(readlink driver))\" = iopmem ] || {
+				[ ! -e driver ] || echo ${F[$name]} >driver/unbind
+				echo ${F[$name]} >/sys/bus/pci/drivers/iopmem/bind || :
+			}"
 		run "ndctl-iopmem list ${F[$name]} | sed -n 's/.*\"reason\":\"\(.*\)\",*/\1/p'"
-		line=$OUT
-		logged "iopmem ${F[$name]}: BAR [0-9] .*: $line, passed over" |
-			sed "s/^    kernel log/    $name/"
+		reasons=$OUT
+		like "$name: reasons" . "$reasons"
+		while read -r line; do
+			logged "iopmem ${F[$name]}: BAR [0-9] .*: $line, passed over"
+		done <<<"$reasons"
 	done
 	detach card
 	for ((bar = 0; bar < 2; bar++)); do
