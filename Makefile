@@ -7,7 +7,7 @@ export T KERNEL V KEEP KSRC OUT
 
 kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR)/drivers/nvdimm CONFIG_IOPMEM_BUS=m
 
-.PHONY: all install demo check lint patch shell clean help
+.PHONY: all install plugin demo check lint patch shell clean help
 
 all:	## build the module for the running kernel, or for KDIR=
 	@test -e $(KDIR)/Makefile || { echo "iopmem: no kernel headers in $(KDIR): install linux-headers-$$(uname -r), or set KDIR=" >&2; exit 1; }
@@ -17,6 +17,11 @@ all:	## build the module for the running kernel, or for KDIR=
 install: all	## install the module for that kernel
 	+$(kbuild) modules_install INSTALL_MOD_DIR=updates CONFIG_MODULE_SIG_ALL=
 	depmod $$(modinfo -F vermagic drivers/nvdimm/iopmem_bus.ko | cut -d' ' -f1)
+
+# DESTDIR and the like: meson's own, for build/plugin
+plugin:	## build the command ndctl-iopmem and the library libiopmem, into build/plugin
+	@test -e build/plugin/build.ninja || meson setup build/plugin ndctl-plugin
+	meson compile -C build/plugin
 
 demo:	## show the main job in a virtual machine (KEEP=dir keeps its files, V=1 shows all)
 	@tests/demo

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * kexec KERNEL INITRD	load them, with the running kernel's command line
- * kexec		start what is loaded
+ * kexec KERNEL INITRD APPEND	load them, with the running kernel's command line
+ *				and APPEND
+ * kexec			start what is loaded
  */
 #include <err.h>
 #include <fcntl.h>
@@ -31,13 +32,13 @@ int main(int argc, char **argv)
 			LINUX_REBOOT_CMD_KEXEC, NULL);
 		err(1, "reboot");
 	}
-	if (argc != 3)
-		errx(2, "usage: kexec [KERNEL INITRD]");
+	if (argc != 4)
+		errx(2, "usage: kexec [KERNEL INITRD APPEND]");
 
-	n = read(open_read("/proc/cmdline"), line, sizeof(line));
+	n = read(open_read("/proc/cmdline"), line, sizeof(line) / 2);
 	if (n <= 0)
 		err(1, "/proc/cmdline");
-	line[n - 1] = '\0';
+	snprintf(line + n - 1, sizeof(line) - n + 1, " %s", argv[3]);
 	if (syscall(SYS_kexec_file_load, open_read(argv[1]), open_read(argv[2]),
 		    strlen(line) + 1, line, 0UL))
 		err(1, "kexec_file_load");

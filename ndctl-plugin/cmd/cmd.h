@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _CMD_H_
+#define _CMD_H_
+
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <iopmem.h>
+
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+
+/* Exit codes, as ndctl-iopmem(1) documents them */
+enum {
+	EXIT_OK = 0,
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
+	EXIT_NOT_FOUND = 3,
+};
+
+/**
+ * struct command - a subcommand
+ * @name: as typed
+ * @summary: for --help, one line
+ * @usage: for its --help, the whole text
+ * @run: gets what follows the name, with the name as argv[0]; returns an exit
+ *	code
+ */
+struct command {
+	const char *name;
+	const char *summary;
+	const char *usage;
+	int (*run)(int argc, char **argv, struct iopmem_ctx *ctx);
+};
+
+extern const struct command command_list;
+
+/* main.c */
+/* One line on stderr, "ndctl-iopmem NAME: ..."; returns @exit_code. */
+int complain(int exit_code, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+/* The same with the context's last error. */
+int complain_ctx(int exit_code, struct iopmem_ctx *ctx);
+/*
+ * The next option's character, -1 at the end, or, after a complaint or after
+ * --help (-h), '?' with *@exit_code set. Operands start at argv[optind].
+ */
+int next_option(int argc, char **argv, const char *short_options,
+		const struct option *options, int *exit_code);
+
+/* Each of the operands has to name one of the machine's functions. */
+int check_specs(struct iopmem_ctx *ctx, char **specs, int n);
+/* Without operands everything matches. */
+bool matches_specs(struct iopmem_function *fn, char **specs, int n);
+
+/* json.c */
+struct json_object;
+
+enum {
+	JSON_HUMAN = 1 << 0,	/* -u */
+	JSON_VERBOSE = 1 << 1,	/* -v */
+};
+
+void json_add_string(struct json_object *to, const char *key,
+		     const char *value);	/* NULL: null */
+void json_add_int(struct json_object *to, const char *key, int64_t value);
+void json_add_bool(struct json_object *to, const char *key, bool value);
+/* With JSON_HUMAN as ndctl writes them: "512.00 MiB (536.87 MB)", "0x1000" */
+void json_add_size(struct json_object *to, const char *key, uint64_t bytes,
+		   unsigned int flags);
+void json_add_hex(struct json_object *to, const char *key, uint64_t value,
+		  unsigned int flags);
+/*
+ * A value that could not be had for reason @rc, a negative errno: null, and for
+ * people "unknown, needs root" where that is so.
+ */
+void json_add_unknown(struct json_object *to, const char *key, int rc,
+		      unsigned int flags);
+/*
+ * Print as ndctl does: nothing if empty, an array, for people an object if it
+ * is but one. Frees it.
+ */
+int json_print(struct json_object *array, unsigned int flags);
+
+/* namespace.c */
+struct ndctl_namespace;
+
+struct json_object *namespace_to_json(struct ndctl_namespace *ndns,
+				      unsigned int flags);
+/* "raw", "fsdax", "sector", "devdax" */
+const char *namespace_mode(struct ndctl_namespace *ndns);
+bool namespace_is_used(struct ndctl_namespace *ndns);
+
+/* tree.c */
+struct tree_options {
+	char **specs;
+	int num_specs;
+	bool all;
+};
+
+int tree_print(struct iopmem_ctx *ctx, const struct tree_options *options);
+
+#endif /* _CMD_H_ */

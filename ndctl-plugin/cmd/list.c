@@ -1,0 +1,540 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* ndctl-iopmem list */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <json-c/json.h>
+#include <ndctl/libndctl.h>
+
+#include "cmd.h"
+
+static const char usage[] =
+"usage: ndctl-iopmem list [<options>] [<function>...]\n"
+"\n"
+"  <function>: 0000:01:00.0, 1af4:1110 or a path in sysfs\n"
+"\n"
+"    -b, --bus <bus-id>    filter by nvdimm bus\n"
+"    -r, --region <region-id>\n"
+"                          filter by region\n"
+"    -d, --dimm <dimm-id>  filter by dimm\n"
+"    -n, --namespace <namespace-id>\n"
+"                          filter by namespace id\n"
+"    -m, --mode <namespace-mode>\n"
+"                          filter by namespace mode\n"
+"    -U, --numa-node <numa node>\n"
+"                          filter by numa node\n"
+"    -a, --all             every function of the machine with a memory BAR\n"
+"    -t, --tree            draw the PCI tree with targets and initiators\n"
+"    -u, --human           use human friendly number formats\n"
+"    -v, --verbose         increase output detail\n";
+
+struct filter {
+	const char *bus;
+	const char *region;
+	const char *dimm;
+	const char *namespace;
+	const char *mode;
+	int numa_node;
+	bool by_numa_node;
+	bool all;
+	char **specs;
+	int num_specs;
+};
+
+/* The device's name, or what is behind its type: "region0" by "0" */
+static bool names(const char *wanted, const char *type, const char *devname)
+{
+	size_t len = strlen(type);
+
+	if (!wanted || !strcmp(wanted, devname))
+		return true;
+	return !strncmp(devname, type, len) && !strcmp(wanted, devname + len);
+}
+
+static bool wants_nd(const struct filter *f)
+{
+	return f->bus || f->region || f->dimm || f->namespace || f->mode;
+}
+
+static bool wants_namespace(const struct filter *f)
+{
+	return f->namespace || f->mode;
+}
+
+static bool namespace_wanted(const struct filter *f,
+			     struct ndctl_namespace *ndns)
+{
+	if (!namespace_is_used(ndns))
+		return false;
+	if (f->mode && strcmp(f->mode, namespace_mode(ndns)))
+		return false;
+	return names(f->namespace, "namespace",
+		     ndctl_namespace_get_devname(ndns));
+}
+
+static bool has_wanted_namespace(const struct filter *f,
+				 struct ndctl_region *region)
+{
+	struct ndctl_namespace *ndns;
+
+	if (!wants_namespace(f))
+		return true;
+	ndctl_namespace_foreach(region, ndns)
+		if (namespace_wanted(f, ndns))
+			return true;
+	return false;
+}
+
+static bool has_wanted_dimm(const struct filter *f,
+			    struct ndctl_region *region)
+{
+	struct ndctl_dimm *dimm;
+
+	if (!f->dimm)
+		return true;
+	ndctl_dimm_foreach_in_region(region, dimm)
+		if (names(f->dimm, "nmem", ndctl_dimm_get_devname(dimm)))
+			return true;
+	return false;
+}
+
+static bool bus_wanted(const struct filter *f, struct ndctl_bus *bus)
+{
+	if (!f->bus || !strcmp(f->bus, ndctl_bus_get_provider(bus)))
+		return true;
+	return names(f->bus, "ndbus", ndctl_bus_get_devname(bus));
+}
+
+static bool bar_wanted(const struct filter *f, struct iopmem_bar *bar)
+{
+	struct iopmem_region *region;
+	struct ndctl_region *nd;
+
+	if (!wants_nd(f))
+		return true;
+	region = iopmem_bar_get_region(bar);
+	if (!region)
+		return false;
+	nd = iopmem_region_get_ndctl(region);
+	return bus_wanted(f, ndctl_region_get_bus(nd)) &&
+		names(f->region, "region", ndctl_region_get_devname(nd)) &&
+		has_wanted_dimm(f, nd) && has_wanted_namespace(f, nd);
+}
+
+static bool has_memory_bar(struct iopmem_function *fn)
+{
+	struct iopmem_bar *bar;
+
+	iopmem_bar_foreach(fn, bar)
+		if (iopmem_bar_is_memory(bar))
+			return true;
+	return false;
+}
+
+static bool function_wanted(const struct filter *f,
+			    struct iopmem_function *fn)
+{
+	struct iopmem_bar *bar;
+
+	if (!matches_specs(fn, f->specs, f->num_specs))
+		return false;
+	if (f->by_numa_node && iopmem_function_get_numa_node(fn) != f->numa_node)
+		return false;
+	if (wants_nd(f)) {
+		iopmem_bar_foreach(fn, bar)
+			if (bar_wanted(f, bar))
+				return true;
+		return false;
+	}
+	if (f->num_specs)
+		return true;
+	if (f->all)
+		return has_memory_bar(fn);
+	return iopmem_function_get_state(fn) != IOPMEM_STATE_UNFIT;
+}
+
+static const char *state_name(enum iopmem_state state)
+{
+	switch (state) {
+	case IOPMEM_STATE_BOUND:
+		return "bound";
+	case IOPMEM_STATE_AVAILABLE:
+		return "available";
+	case IOPMEM_STATE_IN_USE:
+		return "in-use";
+	case IOPMEM_STATE_UNFIT:
+		return "unfit";
+	}
+	return NULL;
+}
+
+static const char *labels_name(int labels)
+{
+	switch (labels) {
+	case IOPMEM_LABELS_NONE:
+		return "label-less";
+	case IOPMEM_LABELS_BLANK:
+		return "blank";
+	case IOPMEM_LABELS_VALID:
+		return "labelled";
+	case IOPMEM_LABELS_DAMAGED:
+		return "damaged";
+	}
+	return NULL;
+}
+
+/* "16.0 GT/s", or null for a link that is down */
+static void add_speed(struct json_object *to, const char *key,
+		      unsigned int speed)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%u.%u GT/s", speed / 10, speed % 10);
+	json_add_string(to, key, speed ? text : NULL);
+}
+
+static void add_link(struct json_object *to, struct iopmem_function *fn)
+{
+	struct json_object *j;
+	struct iopmem_link link;
+
+	if (iopmem_function_get_link(fn, &link)) {
+		json_add_string(to, "link", NULL);
+		return;
+	}
+	j = json_object_new_object();
+	add_speed(j, "speed", link.speed);
+	json_add_int(j, "width", link.width);
+	add_speed(j, "max_speed", link.max_speed);
+	json_add_int(j, "max_width", link.max_width);
+	json_object_object_add(to, "link", j);
+}
+
+/* A number that is null where the machine has none */
+static void add_id(struct json_object *to, const char *key, int id)
+{
+	if (id < 0)
+		json_add_string(to, key, NULL);
+	else
+		json_add_int(to, key, id);
+}
+
+/*
+ * Returns an exit code: what takes root is null, but a function that does not
+ * answer is an error.
+ */
+static int add_bus_address(struct json_object *to, struct iopmem_bar *bar,
+			   unsigned int flags)
+{
+	struct iopmem_ctx *ctx =
+		iopmem_function_get_ctx(iopmem_bar_get_function(bar));
+	uint64_t address;
+	int rc = iopmem_bar_get_bus_address(bar, &address);
+
+	if (!rc) {
+		json_add_hex(to, "bus_address", address, flags);
+		return EXIT_OK;
+	}
+	if (rc == -ENXIO) {
+		json_add_string(to, "bus_address", NULL);
+		return EXIT_OK;
+	}
+	json_add_unknown(to, "bus_address", rc, flags);
+	if (rc == -EACCES || rc == -ENOENT)
+		return EXIT_OK;
+	return complain_ctx(EXIT_FAILED, ctx);
+}
+
+static void add_memory_type(struct json_object *to, struct iopmem_bar *bar,
+			    unsigned int flags)
+{
+	const char *type;
+	int rc = iopmem_bar_get_memory_type(bar, &type);
+
+	if (!rc)
+		json_add_string(to, "memory_type", type);
+	else if (rc == -ENXIO)
+		json_add_string(to, "memory_type", "unmapped");
+	else
+		json_add_unknown(to, "memory_type", rc, flags);
+}
+
+/* libndctl has them in the order of sysfs, which is any. */
+static int by_namespace(const void *a, const void *b)
+{
+	struct json_object *const *x = a, *const *y = b;
+
+	return strverscmp(json_object_get_string(json_object_object_get(*x, "dev")),
+			  json_object_get_string(json_object_object_get(*y, "dev")));
+}
+
+static int add_region(struct json_object *to, struct iopmem_region *region,
+		      const struct filter *f, unsigned int flags)
+{
+	struct iopmem_function *fn =
+		iopmem_bar_get_function(iopmem_region_get_bar(region));
+	struct ndctl_region *nd = iopmem_region_get_ndctl(region);
+	struct json_object *namespaces = json_object_new_array();
+	struct ndctl_dimm *dimm = ndctl_region_get_first_dimm(nd);
+	struct ndctl_namespace *ndns;
+	int labels, rc = EXIT_OK;
+
+	json_add_string(to, "region", ndctl_region_get_devname(nd));
+	json_add_string(to, "dimm", dimm ? ndctl_dimm_get_devname(dimm) : NULL);
+	json_add_size(to, "region_size", ndctl_region_get_size(nd), flags);
+	json_add_size(to, "available_size",
+		      ndctl_region_get_available_size(nd), flags);
+	if (flags & JSON_VERBOSE)
+		json_add_size(to, "align", ndctl_region_get_align(nd), flags);
+
+	labels = iopmem_region_get_labels(region);
+	if (labels >= 0) {
+		json_add_string(to, "labels", labels_name(labels));
+	} else {
+		json_add_unknown(to, "labels", labels, flags);
+		if (labels != -EACCES && labels != -ENOENT)
+			rc = complain_ctx(EXIT_FAILED,
+					  iopmem_function_get_ctx(fn));
+	}
+
+	ndctl_namespace_foreach(nd, ndns)
+		if (namespace_wanted(f, ndns))
+			json_object_array_add(namespaces,
+					      namespace_to_json(ndns, flags));
+	json_object_array_sort(namespaces, by_namespace);
+	json_object_object_add(to, "namespaces", namespaces);
+	return rc;
+}
+
+static int add_bar(struct json_object *to, struct iopmem_bar *bar,
+		   const struct filter *f, unsigned int flags)
+{
+	struct iopmem_function *fn = iopmem_bar_get_function(bar);
+	struct iopmem_region *region = iopmem_bar_get_region(bar);
+	const char *unfit = iopmem_bar_get_unfit(bar), *state = "available";
+	struct json_object *j = json_object_new_object();
+	int rc = EXIT_OK;
+
+	if (region) {
+		state = "region";
+		unfit = NULL;
+	} else if (unfit) {
+		state = "passed-over";
+	} else if (iopmem_function_get_state(fn) == IOPMEM_STATE_BOUND) {
+		state = "passed-over";
+		unfit = "passed over when it was bound, the kernel log says why";
+	}
+
+	json_add_int(j, "bar", iopmem_bar_get_index(bar));
+	json_add_string(j, "state", state);
+	if (unfit)
+		json_add_string(j, "reason", unfit);
+	json_add_size(j, "size", iopmem_bar_get_size(bar), flags);
+	if (iopmem_bar_is_assigned(bar))
+		json_add_hex(j, "resource", iopmem_bar_get_resource(bar),
+			     flags);
+	else
+		json_add_string(j, "resource", NULL);
+	rc = add_bus_address(j, bar, flags);
+	if (flags & JSON_VERBOSE) {
+		json_add_bool(j, "prefetchable",
+			      iopmem_bar_is_prefetchable(bar));
+		json_add_bool(j, "64bit", iopmem_bar_is_64bit(bar));
+	}
+	add_memory_type(j, bar, flags);
+	if (region) {
+		int region_rc = add_region(j, region, f, flags);
+
+		rc = region_rc ? region_rc : rc;
+	}
+	json_object_array_add(to, j);
+	return rc;
+}
+
+static int add_function(struct json_object *to, struct iopmem_function *fn,
+			const struct filter *f, unsigned int flags)
+{
+	struct ndctl_bus *bus = iopmem_function_get_ndctl_bus(fn);
+	struct iopmem_function *parent = iopmem_function_get_parent(fn);
+	struct json_object *j = json_object_new_object();
+	struct json_object *bars = json_object_new_array();
+	struct iopmem_bar *bar;
+	int rc = EXIT_OK;
+	char text[32];
+
+	json_add_string(j, "function", iopmem_function_get_address(fn));
+	snprintf(text, sizeof(text), "%04x:%04x",
+		 iopmem_function_get_vendor(fn),
+		 iopmem_function_get_device(fn));
+	json_add_string(j, "id", text);
+	if (flags & JSON_VERBOSE) {
+		snprintf(text, sizeof(text), "0x%06x",
+			 iopmem_function_get_class(fn));
+		json_add_string(j, "class", text);
+		json_add_string(j, "host_bridge",
+				iopmem_function_get_host_bridge(fn));
+		json_add_string(j, "parent", parent ?
+				iopmem_function_get_address(parent) : NULL);
+	}
+	json_add_string(j, "state",
+			state_name(iopmem_function_get_state(fn)));
+	json_add_string(j, "driver", iopmem_function_get_driver(fn));
+	json_add_string(j, "bus", bus ? ndctl_bus_get_devname(bus) : NULL);
+	add_id(j, "numa_node", iopmem_function_get_numa_node(fn));
+	add_id(j, "iommu_group", iopmem_function_get_iommu_group(fn));
+	add_link(j, fn);
+	iopmem_bar_foreach(fn, bar)
+		if (bar_wanted(f, bar)) {
+			int bar_rc = add_bar(bars, bar, f, flags);
+
+			rc = bar_rc ? bar_rc : rc;
+		}
+	json_object_object_add(j, "bars", bars);
+	if (!bus && iopmem_function_get_state(fn) == IOPMEM_STATE_BOUND)
+		rc = complain(EXIT_FAILED,
+			      "%s: is bound and libndctl finds no bus of it, is it being unbound? Try again",
+			      iopmem_function_get_address(fn));
+	json_object_array_add(to, j);
+	return rc;
+}
+
+static int list(struct iopmem_ctx *ctx, const struct filter *f,
+		unsigned int flags)
+{
+	struct json_object *functions = json_object_new_array();
+	struct iopmem_function *fn;
+	int rc = EXIT_OK;
+
+	iopmem_function_foreach(ctx, fn)
+		if (function_wanted(f, fn)) {
+			int fn_rc = add_function(functions, fn, f, flags);
+
+			rc = fn_rc ? fn_rc : rc;
+		}
+	json_print(functions, flags);
+	return rc;
+}
+
+/* As in ndctl, "all" is no filter. */
+static const char *filter_value(const char *value)
+{
+	return strcmp(value, "all") ? value : NULL;
+}
+
+static int mode_check(const char *mode)
+{
+	static const char *const modes[] = { "raw", "sector", "fsdax", "devdax" };
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(modes); i++)
+		if (!strcmp(mode, modes[i]))
+			return EXIT_OK;
+	return complain(EXIT_USAGE,
+			"--mode: '%s' is no mode, use raw, sector, fsdax or devdax",
+			mode);
+}
+
+static int cmd_list(int argc, char **argv, struct iopmem_ctx *ctx)
+{
+	static const struct option options[] = {
+		{ "bus", required_argument, NULL, 'b' },
+		{ "region", required_argument, NULL, 'r' },
+		{ "dimm", required_argument, NULL, 'd' },
+		{ "namespace", required_argument, NULL, 'n' },
+		{ "mode", required_argument, NULL, 'm' },
+		{ "numa-node", required_argument, NULL, 'U' },
+		{ "all", no_argument, NULL, 'a' },
+		{ "tree", no_argument, NULL, 't' },
+		{ "human", no_argument, NULL, 'u' },
+		{ "verbose", no_argument, NULL, 'v' },
+		{ "help", no_argument, NULL, 'h' },
+		{ }
+	};
+	struct tree_options tree_options = {};
+	unsigned int flags = 0;
+	struct filter f = {};
+	bool tree = false;
+	int c, rc = EXIT_OK, skipped;
+	char *end;
+
+	while ((c = next_option(argc, argv, ":b:r:d:n:m:U:atuvh", options,
+				&rc)) != -1) {
+		switch (c) {
+		case 'b':
+			f.bus = filter_value(optarg);
+			break;
+		case 'r':
+			f.region = filter_value(optarg);
+			break;
+		case 'd':
+			f.dimm = filter_value(optarg);
+			break;
+		case 'n':
+			f.namespace = filter_value(optarg);
+			break;
+		case 'm':
+			f.mode = optarg;
+			rc = mode_check(f.mode);
+			break;
+		case 'U':
+			errno = 0;
+			f.numa_node = strtol(optarg, &end, 10);
+			f.by_numa_node = true;
+			if (errno || end == optarg || *end || f.numa_node < 0)
+				rc = complain(EXIT_USAGE,
+					      "--numa-node: '%s' is no number",
+					      optarg);
+			break;
+		case 'a':
+			f.all = true;
+			break;
+		case 't':
+			tree = true;
+			break;
+		case 'u':
+			flags |= JSON_HUMAN;
+			break;
+		case 'v':
+			flags |= JSON_VERBOSE;
+			break;
+		default:
+			return rc;
+		}
+		if (rc)
+			return rc;
+	}
+	f.specs = argv + optind;
+	f.num_specs = argc - optind;
+
+	skipped = iopmem_scan(ctx);
+	if (skipped)
+		complain_ctx(EXIT_FAILED, ctx);
+	if (skipped < 0)
+		return EXIT_FAILED;
+	rc = check_specs(ctx, f.specs, f.num_specs);
+	if (rc)
+		return rc;
+
+	if (tree) {
+		if (wants_nd(&f) || f.by_numa_node)
+			return complain(EXIT_USAGE,
+					"--tree goes with --all and functions only");
+		tree_options.specs = f.specs;
+		tree_options.num_specs = f.num_specs;
+		tree_options.all = f.all;
+		rc = tree_print(ctx, &tree_options);
+	} else {
+		rc = list(ctx, &f, flags);
+	}
+	return rc ? rc : skipped ? EXIT_FAILED : EXIT_OK;
+}
+
+const struct command command_list = {
+	.name = "list",
+	.summary = "PCI functions and BARs, what they are to iopmem, and their regions",
+	.usage = usage,
+	.run = cmd_list,
+};

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A namespace in the fields that ndctl list has for it */
+#include <limits.h>
+#include <stdio.h>
+
+#include <daxctl/libdaxctl.h>
+#include <json-c/json.h>
+#include <ndctl/libndctl.h>
+#include <uuid/uuid.h>
+
+#include "cmd.h"
+
+const char *namespace_mode(struct ndctl_namespace *ndns)
+{
+	switch (ndctl_namespace_get_mode(ndns)) {
+	case NDCTL_NS_MODE_FSDAX:
+		return "fsdax";
+	case NDCTL_NS_MODE_SECTOR:
+		return "sector";
+	case NDCTL_NS_MODE_DEVDAX:
+		return "devdax";
+	case NDCTL_NS_MODE_RAW:
+		return "raw";
+	default:
+		return "unknown";
+	}
+}
+
+/* libnvdimm keeps an empty one ready in each region. */
+bool namespace_is_used(struct ndctl_namespace *ndns)
+{
+	return ndctl_namespace_is_active(ndns) &&
+		ndctl_namespace_get_size(ndns) != 0;
+}
+
+static const char *chardev(struct ndctl_dax *dax)
+{
+	struct daxctl_region *region = ndctl_dax_get_daxctl_region(dax);
+	struct daxctl_dev *dev;
+
+	if (!region)
+		return NULL;
+	daxctl_dev_foreach(region, dev)
+		return daxctl_dev_get_devname(dev);
+	return NULL;
+}
+
+static const char *map_name(enum ndctl_pfn_loc location)
+{
+	switch (location) {
+	case NDCTL_PFN_LOC_PMEM:
+		return "dev";
+	case NDCTL_PFN_LOC_RAM:
+		return "mem";
+	default:
+		return NULL;
+	}
+}
+
+struct json_object *namespace_to_json(struct ndctl_namespace *ndns,
+				      unsigned int flags)
+{
+	struct json_object *j = json_object_new_object();
+	struct ndctl_btt *btt = ndctl_namespace_get_btt(ndns);
+	struct ndctl_pfn *pfn = ndctl_namespace_get_pfn(ndns);
+	struct ndctl_dax *dax = ndctl_namespace_get_dax(ndns);
+	unsigned long long size = ndctl_namespace_get_size(ndns);
+	unsigned long long resource = ndctl_namespace_get_resource(ndns);
+	const char *mode = namespace_mode(ndns);
+	const char *map = NULL, *block = NULL, *name;
+	char text[40];
+	uuid_t uuid;
+
+	ndctl_namespace_get_uuid(ndns, uuid);
+	if (dax) {
+		map = map_name(ndctl_dax_get_location(dax));
+		size = ndctl_dax_get_size(dax);
+		ndctl_dax_get_uuid(dax, uuid);
+	} else if (pfn) {
+		map = map_name(ndctl_pfn_get_location(pfn));
+		size = ndctl_pfn_get_size(pfn);
+		ndctl_pfn_get_uuid(pfn, uuid);
+		block = ndctl_pfn_get_block_device(pfn);
+	} else if (btt) {
+		size = ndctl_btt_get_size(btt);
+		ndctl_btt_get_uuid(btt, uuid);
+		block = ndctl_btt_get_block_device(btt);
+	} else {
+		if (ndctl_namespace_get_mode(ndns) == NDCTL_NS_MODE_FSDAX)
+			map = "mem";
+		block = ndctl_namespace_get_block_device(ndns);
+	}
+
+	json_add_string(j, "dev", ndctl_namespace_get_devname(ndns));
+	json_add_string(j, "mode", mode);
+	if (map)
+		json_add_string(j, "map", map);
+	if (size != ULLONG_MAX)
+		json_add_size(j, "size", size, flags);
+	if (!uuid_is_null(uuid)) {
+		uuid_unparse(uuid, text);
+		json_add_string(j, "uuid", text);
+	}
+	if (flags & JSON_VERBOSE && resource != ULLONG_MAX)
+		json_add_hex(j, "resource", resource, flags);
+	if (dax && chardev(dax))
+		json_add_string(j, "chardev", chardev(dax));
+	else if (block && block[0])
+		json_add_string(j, "blockdev", block);
+	name = ndctl_namespace_get_alt_name(ndns);
+	if (name && name[0])
+		json_add_string(j, "name", name);
+	if (!ndctl_namespace_is_active(ndns))
+		json_add_string(j, "state", "disabled");
+	return j;
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* libFuzzer's entry: the parser that FUZZ names. What it gives is looked at. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "parse.h"
+
+static void must(bool good)
+{
+	if (!good)
+		abort();
+}
+
+#if defined(FUZZ_address)
+static void fuzz(const char *buf, size_t len)
+{
+	struct address a;
+	struct spec s;
+
+	if (!parse_address(buf, len, &a)) {
+		must(a.dev < 32 && a.fn < 8);
+		must(!parse_spec(buf, len, &s) && !s.by_id &&
+		     !address_compare(&a, &s.address));
+	}
+	parse_spec(buf, len, &s);
+}
+#elif defined(FUZZ_place)
+static void fuzz(const char *buf, size_t len)
+{
+	struct place p;
+
+	if (!parse_place(buf, len, &p) && p.host_bridge)
+		must(p.host_bridge >= buf &&
+		     p.host_bridge + p.host_bridge_len <= buf + len);
+}
+#elif defined(FUZZ_resource)
+static void fuzz(const char *buf, size_t len)
+{
+	struct resource res[NUM_BARS];
+	int i;
+
+	if (!parse_resource(buf, len, res))
+		for (i = 0; i < NUM_BARS; i++)
+			must(res[i].start <= res[i].end);
+}
+#elif defined(FUZZ_config)
+static void fuzz(const char *buf, size_t len)
+{
+	static const unsigned int ids[] = { 0x01, 0x0d, 0x10, 0xff };
+	const uint8_t *config = (const uint8_t *)buf;
+	unsigned int i;
+	uint64_t address;
+	int at;
+
+	for (i = 0; i < 4; i++) {
+		at = config_find_capability(config, len, ids[i]);
+		must(at < 256 && (at < 0 || config[at] == ids[i]));
+		at = config_find_ext_capability(config, len, ids[i]);
+		must(at < 0 || (at >= 256 && (size_t)at + 4 <= len));
+	}
+	for (i = 0; i < 8; i++)
+		config_bar_address(config, len, i, &address);
+	config_bus_master(config, len);
+}
+#elif defined(FUZZ_link)
+static void fuzz(const char *buf, size_t len)
+{
+	unsigned int speed;
+
+	if (!parse_link_speed(buf, len, &speed))
+		must(speed <= 10009);
+}
+#elif defined(FUZZ_memtype)
+static void fuzz(const char *buf, size_t len)
+{
+	struct memtype *list;
+	int i, n = parse_memtypes(buf, len, &list);
+
+	for (i = 0; i < n; i++)
+		must(list[i].start < list[i].end && list[i].type &&
+		     (!i || list[i - 1].start <= list[i].start));
+	free(list);
+}
+#elif defined(FUZZ_bars)
+static void fuzz(const char *buf, size_t len)
+{
+	unsigned int mask;
+
+	if (!parse_bars(buf, len, &mask))
+		must(mask < 1u << NUM_BARS);
+}
+#elif defined(FUZZ_cpuinfo)
+static void fuzz(const char *buf, size_t len)
+{
+	unsigned int bits;
+
+	if (!parse_cpuinfo(buf, len, &bits))
+		must(bits == 46 || bits == 52);
+}
+#endif
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	fuzz((const char *)data, size);
+	return 0;
+}

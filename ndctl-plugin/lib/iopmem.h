@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * libiopmem: PCI functions whose BARs are, or could be, persistent memory
+ * regions of the driver iopmem_bus
+ *
+ * libiopmem knows the PCI side and which nd region is made of which BAR. For
+ * the rest, iopmem_region_get_ndctl() gives the region as libndctl's.
+ *
+ *	struct iopmem_ctx *ctx;
+ *	struct iopmem_function *fn;
+ *	struct iopmem_bar *bar;
+ *
+ *	if (iopmem_new(&ctx) < 0)
+ *		return 1;
+ *	iopmem_function_foreach(ctx, fn)
+ *		iopmem_bar_foreach(fn, bar)
+ *			puts(iopmem_function_get_address(fn));
+ *	iopmem_unref(ctx);
+ *
+ * Threads: a context, and all that was got from it, belongs to one thread at a
+ * time, as in libndctl. Different contexts may be used in different threads at
+ * the same time. There are no global variables.
+ *
+ * Lifetime: functions, BARs, regions and strings belong to the context. They
+ * hold until iopmem_scan() or the last iopmem_unref().
+ *
+ * Errors: functions that return int return 0 or more for success, or a negative
+ * errno value. iopmem_get_error() has the reason for people: one line that says
+ * what, where and what to do. Functions that return a pointer return NULL if
+ * there is no such thing.
+ *
+ * Time of reading: addresses, ids, drivers and BARs are read by iopmem_scan(),
+ * all else when it is first asked for. libiopmem writes nothing and starts no
+ * program.
+ */
+#ifndef _IOPMEM_H_
+#define _IOPMEM_H_
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct ndctl_ctx;
+struct ndctl_bus;
+struct ndctl_region;
+
+struct iopmem_ctx;
+struct iopmem_function;
+struct iopmem_bar;
+struct iopmem_region;
+
+/* Context */
+
+/*
+ * iopmem_new - make a context, with one reference
+ * Reads nothing yet. Errors: -ENOMEM.
+ */
+int iopmem_new(struct iopmem_ctx **ctx);
+
+/* iopmem_ref - take a reference. Returns @ctx. */
+struct iopmem_ctx *iopmem_ref(struct iopmem_ctx *ctx);
+
+/*
+ * iopmem_unref - give a reference back
+ * Returns @ctx, or NULL if that was the last reference and all is freed.
+ */
+struct iopmem_ctx *iopmem_unref(struct iopmem_ctx *ctx);
+
+/*
+ * iopmem_get_error - the reason of the last failure in this context
+ * One line without a newline; "" if nothing failed yet. Holds until the next
+ * call into the library.
+ */
+const char *iopmem_get_error(struct iopmem_ctx *ctx);
+
+/*
+ * iopmem_set_log_fn - have messages sent somewhere else than to stderr
+ * iopmem_set_log_priority - as of syslog(3); LOG_ERR at first
+ * The environment variable IOPMEM_LOG=debug sets LOG_DEBUG.
+ */
+typedef void (*iopmem_log_fn)(struct iopmem_ctx *ctx, int priority,
+			      const char *file, int line, const char *fn,
+			      const char *format, va_list args);
+void iopmem_set_log_fn(struct iopmem_ctx *ctx, iopmem_log_fn log_fn);
+void iopmem_set_log_priority(struct iopmem_ctx *ctx, int priority);
+int iopmem_get_log_priority(struct iopmem_ctx *ctx);
+
+/*
+ * iopmem_get_ndctl - libndctl's context behind @ctx
+ * Made when first asked for. NULL if libndctl refuses.
+ */
+struct ndctl_ctx *iopmem_get_ndctl(struct iopmem_ctx *ctx);
+
+/*
+ * iopmem_scan - read the machine's PCI functions, in one pass over sysfs
+ *
+ * The first iopmem_function_get_first() does this by itself. A later call reads
+ * anew, and what was got before is no longer valid.
+ *
+ * Returns the number of functions that were listed and could not be read, for
+ * instance since they vanished meanwhile; iopmem_get_error() names the last of
+ * them. They are left out.
+ * Errors: -ENOENT if there is no PCI in sysfs, -ENOMEM, or another of open(2)'s.
+ */
+int iopmem_scan(struct iopmem_ctx *ctx);
+
+/*
+ * iopmem_get_skipped - what iopmem_scan() has returned, or the error
+ * For a caller that lets iopmem_function_foreach() do the scan.
+ */
+int iopmem_get_skipped(struct iopmem_ctx *ctx);
+
+/* PCI functions, in the order of their addresses */
+
+struct iopmem_function *iopmem_function_get_first(struct iopmem_ctx *ctx);
+struct iopmem_function *iopmem_function_get_next(struct iopmem_function *fn);
+
+#define iopmem_function_foreach(ctx, fn) \
+	for (fn = iopmem_function_get_first(ctx); \
+	     fn != NULL; \
+	     fn = iopmem_function_get_next(fn))
+
+/*
+ * The functions behind a bridge. iopmem_function_get_first_child(NULL) is
+ * NULL: the functions on root buses are those without a parent.
+ */
+struct iopmem_function *
+iopmem_function_get_first_child(struct iopmem_function *fn);
+struct iopmem_function *
+iopmem_function_get_next_sibling(struct iopmem_function *fn);
+
+#define iopmem_function_child_foreach(fn, child) \
+	for (child = iopmem_function_get_first_child(fn); \
+	     child != NULL; \
+	     child = iopmem_function_get_next_sibling(child))
+
+/*
+ * iopmem_function_get_by_address - "DDDD:BB:DD.F" or "BB:DD.F", hexadecimal
+ * NULL if there is none, or if @address is malformed.
+ */
+struct iopmem_function *
+iopmem_function_get_by_address(struct iopmem_ctx *ctx, const char *address);
+
+/*
+ * iopmem_spec_check - is @spec something that can name functions?
+ *
+ * An address ("0000:01:00.0" or "01:00.0"), ids ("1af4:1110", hexadecimal), or
+ * a path in sysfs that ends in an address. Errors: -EINVAL.
+ */
+int iopmem_spec_check(struct iopmem_ctx *ctx, const char *spec);
+
+/*
+ * iopmem_function_matches - does @spec name this function?
+ * false also if @spec is malformed.
+ */
+bool iopmem_function_matches(struct iopmem_function *fn, const char *spec);
+
+/**
+ * enum iopmem_state - what a function is to iopmem
+ * @IOPMEM_STATE_BOUND: the driver iopmem has it
+ * @IOPMEM_STATE_AVAILABLE: no driver has it and a BAR is eligible
+ * @IOPMEM_STATE_IN_USE: a BAR is eligible, and another driver has the function
+ * @IOPMEM_STATE_UNFIT: no BAR is eligible
+ */
+enum iopmem_state {
+	IOPMEM_STATE_BOUND,
+	IOPMEM_STATE_AVAILABLE,
+	IOPMEM_STATE_IN_USE,
+	IOPMEM_STATE_UNFIT,
+};
+
+struct iopmem_ctx *iopmem_function_get_ctx(struct iopmem_function *fn);
+
+/* "0000:01:00.0" */
+const char *iopmem_function_get_address(struct iopmem_function *fn);
+/* 0 to 0xffffffff, 0 to 255, 0 to 31, 0 to 7 */
+unsigned int iopmem_function_get_domain(struct iopmem_function *fn);
+unsigned int iopmem_function_get_bus_number(struct iopmem_function *fn);
+unsigned int iopmem_function_get_device_number(struct iopmem_function *fn);
+unsigned int iopmem_function_get_function_number(struct iopmem_function *fn);
+
+/* 16 bits each; the class has 24: base class, sub-class, interface */
+unsigned int iopmem_function_get_vendor(struct iopmem_function *fn);
+unsigned int iopmem_function_get_device(struct iopmem_function *fn);
+unsigned int iopmem_function_get_class(struct iopmem_function *fn);
+
+/* The name of the driver, or NULL. */
+const char *iopmem_function_get_driver(struct iopmem_function *fn);
+/* "/sys/bus/pci/devices/0000:01:00.0" */
+const char *iopmem_function_get_syspath(struct iopmem_function *fn);
+
+enum iopmem_state iopmem_function_get_state(struct iopmem_function *fn);
+
+/*
+ * Where the function sits: the bridge above it, or NULL on a root bus; the name
+ * of its host bridge ("pci0000:00"), or NULL if sysfs shows none.
+ */
+struct iopmem_function *
+iopmem_function_get_parent(struct iopmem_function *fn);
+const char *iopmem_function_get_host_bridge(struct iopmem_function *fn);
+/* A PCI-to-PCI bridge, by its class: root port, switch port, bridge */
+bool iopmem_function_is_bridge(struct iopmem_function *fn);
+
+/* -1 if the machine says none, or there is no such attribute */
+int iopmem_function_get_numa_node(struct iopmem_function *fn);
+/* Number of the IOMMU group, or -1 if there is none */
+int iopmem_function_get_iommu_group(struct iopmem_function *fn);
+
+/**
+ * struct iopmem_link - the PCIe link of a function
+ * @speed: in units of 0.1 GT/s (25, 50, 80, 160, ...), 0 if the link is down
+ * @width: number of lanes, 0 if the link is down
+ * @max_speed: the most that the function can
+ * @max_width: the most that the function can
+ */
+struct iopmem_link {
+	unsigned int speed;
+	unsigned int width;
+	unsigned int max_speed;
+	unsigned int max_width;
+};
+
+/* Errors: -ENOENT if the function has no PCIe link (conventional PCI). */
+int iopmem_function_get_link(struct iopmem_function *fn,
+			     struct iopmem_link *link);
+
+/*
+ * iopmem_function_get_config - the configuration space as it is now
+ *
+ * Sets *@buf to what can be read, in little endian as on the bus, and returns
+ * its length in bytes: 64 if not root, 256 or 4096 else. Read once a context.
+ * Errors: -ENODEV if the function does not answer, -EACCES, -EIO.
+ */
+int iopmem_function_get_config(struct iopmem_function *fn,
+			       const uint8_t **buf);
+
+/*
+ * The offset of a capability in the configuration space.
+ * Errors: -ENOENT if there is none, -EACCES if it takes root to tell,
+ * -EBADMSG if the list is broken, and those of iopmem_function_get_config().
+ */
+int iopmem_function_find_capability(struct iopmem_function *fn,
+				    unsigned int id);
+int iopmem_function_find_ext_capability(struct iopmem_function *fn,
+					unsigned int id);
+
+/*
+ * iopmem_function_is_bus_master - may the function start DMA now?
+ * 1 or 0, or an error of iopmem_function_get_config().
+ */
+int iopmem_function_is_bus_master(struct iopmem_function *fn);
+
+/*
+ * iopmem_function_is_initiator - could it be the one that does the DMA?
+ *
+ * 1 for a function that is no bridge and whose Bus Master bit is set, or whose
+ * class is mass storage (01), network (02), display (03), co-processor (0b40) or
+ * accelerator (12). 0 else. Errors of iopmem_function_get_config().
+ */
+int iopmem_function_is_initiator(struct iopmem_function *fn);
+
+/* The function's nvdimm bus, or NULL if it has none. */
+struct ndctl_bus *iopmem_function_get_ndctl_bus(struct iopmem_function *fn);
+
+/* BARs, the implemented ones of the six standard ones, in their order */
+
+struct iopmem_bar *iopmem_bar_get_first(struct iopmem_function *fn);
+struct iopmem_bar *iopmem_bar_get_next(struct iopmem_bar *bar);
+
+#define iopmem_bar_foreach(fn, bar) \
+	for (bar = iopmem_bar_get_first(fn); \
+	     bar != NULL; \
+	     bar = iopmem_bar_get_next(bar))
+
+struct iopmem_function *iopmem_bar_get_function(struct iopmem_bar *bar);
+/* 0 to 5 */
+unsigned int iopmem_bar_get_index(struct iopmem_bar *bar);
+/* bytes */
+uint64_t iopmem_bar_get_size(struct iopmem_bar *bar);
+bool iopmem_bar_is_memory(struct iopmem_bar *bar);
+bool iopmem_bar_is_prefetchable(struct iopmem_bar *bar);
+bool iopmem_bar_is_64bit(struct iopmem_bar *bar);
+bool iopmem_bar_is_assigned(struct iopmem_bar *bar);
+
+/*
+ * iopmem_bar_get_resource - the CPU's physical address of the BAR's start
+ * UINT64_MAX if none is assigned.
+ */
+uint64_t iopmem_bar_get_resource(struct iopmem_bar *bar);
+
+/*
+ * iopmem_bar_get_bus_address - what an initiator puts on the bus for its start
+ *
+ * From the BAR's register, or from the region's attribute where the register
+ * says nothing (virtual functions).
+ * Errors: -ENXIO if no address is assigned, -EACCES if it takes root to tell,
+ * -ENOENT if nothing tells it, and those of iopmem_function_get_config().
+ */
+int iopmem_bar_get_bus_address(struct iopmem_bar *bar, uint64_t *address);
+
+/*
+ * iopmem_bar_get_unfit - why the driver would pass the BAR over, or NULL
+ *
+ * In the words of the driver's log. It knows the rules that user space can
+ * check without touching the BAR. Only binding tells whether the BAR
+ *
+ * - is write-back by the firmware's MTRRs, outside of virtual machines,
+ * - answers all ones,
+ * - lies above a direct map that was made smaller at boot (KASLR),
+ * - is mapped by someone with another memory type, or
+ * - has its label area reserved by someone else.
+ *
+ * A BAR of a bound function that has no region is unfit for one of those.
+ */
+const char *iopmem_bar_get_unfit(struct iopmem_bar *bar);
+
+/*
+ * iopmem_bar_get_memory_type - how the kernel maps the BAR
+ *
+ * Sets *@type to what x86's list of memory types has within the BAR:
+ * "write-combining", "write-back", "uncached", "uncached-minus",
+ * "write-through", "write-protected", or "mixed" if it has several.
+ * Errors: -ENXIO if nothing maps it, -EACCES if it takes root to tell, -ENOENT
+ * if there is no such list (no debugfs, not x86).
+ */
+int iopmem_bar_get_memory_type(struct iopmem_bar *bar, const char **type);
+
+/* Regions */
+
+/* The region that is made of the BAR, or NULL. */
+struct iopmem_region *iopmem_bar_get_region(struct iopmem_bar *bar);
+struct iopmem_bar *iopmem_region_get_bar(struct iopmem_region *region);
+/* The same region in libndctl, for all else: name, size, namespaces, dimms */
+struct ndctl_region *iopmem_region_get_ndctl(struct iopmem_region *region);
+
+/**
+ * enum iopmem_labels - the label area of a region
+ * @IOPMEM_LABELS_NONE: the region is label-less
+ * @IOPMEM_LABELS_BLANK: nothing has been written to it yet
+ * @IOPMEM_LABELS_VALID: it has a good index
+ * @IOPMEM_LABELS_DAMAGED: it has an index, and no good one
+ */
+enum iopmem_labels {
+	IOPMEM_LABELS_NONE,
+	IOPMEM_LABELS_BLANK,
+	IOPMEM_LABELS_VALID,
+	IOPMEM_LABELS_DAMAGED,
+};
+
+/*
+ * iopmem_region_get_labels - one of enum iopmem_labels
+ * Reads the label area's start through /dev/nmemX.
+ * Errors: -EACCES if it takes root to tell, -ENOENT if that is not there, -EIO.
+ */
+int iopmem_region_get_labels(struct iopmem_region *region);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* _IOPMEM_H_ */

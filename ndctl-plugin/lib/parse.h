@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Parsers of what comes from outside. They touch nothing but the given buffer,
+ * which need not end in a NUL: each is fuzzed. They return -EINVAL for what is
+ * malformed, unless said otherwise.
+ */
+#ifndef _IOPMEM_PARSE_H_
+#define _IOPMEM_PARSE_H_
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+
+#define IORESOURCE_IO		0x00000100
+#define IORESOURCE_MEM		0x00000200
+#define IORESOURCE_PREFETCH	0x00002000
+#define IORESOURCE_MEM_64	0x00100000
+#define IORESOURCE_UNSET	0x20000000
+
+/* parse-number.c: take a number off the front of a text */
+struct text {
+	const char *at;
+	const char *end;
+};
+
+/* Hexadecimal of @min to @max digits, without "0x". */
+int text_hex(struct text *t, int min, int max, uint64_t *value);
+int text_dec(struct text *t, uint64_t max, uint64_t *value);
+bool text_char(struct text *t, char c);
+bool text_word(struct text *t, const char *word);
+/* The same with "0x" before the digits. */
+int text_0x(struct text *t, uint64_t *value);
+/* Cut the first line off; false at the end. */
+bool text_line(struct text *t, struct text *line);
+bool text_is_empty(const struct text *t);
+
+/* parse-address.c */
+struct address {
+	uint32_t domain;
+	uint8_t bus;
+	uint8_t dev;
+	uint8_t fn;
+};
+
+int parse_address(const char *buf, size_t len, struct address *a);
+int address_compare(const struct address *a, const struct address *b);
+
+struct spec {
+	bool by_id;
+	struct address address;
+	uint16_t vendor;
+	uint16_t device;
+};
+
+/* Address, short address, vendor:device, or a path that ends in an address. */
+int parse_spec(const char *buf, size_t len, struct spec *s);
+
+/*
+ * Where a function sits, from its link in /sys/bus/pci/devices: the bridge
+ * above (has_parent), and the name of the host bridge within @buf.
+ */
+struct place {
+	bool has_parent;
+	struct address parent;
+	const char *host_bridge;
+	size_t host_bridge_len;
+};
+
+int parse_place(const char *buf, size_t len, struct place *p);
+
+/* parse-resource.c: the attribute "resource", the first six lines */
+struct resource {
+	uint64_t start;
+	uint64_t end;
+	uint64_t flags;
+};
+
+#define NUM_BARS	6
+
+int parse_resource(const char *buf, size_t len, struct resource res[NUM_BARS]);
+
+/* parse-config.c: configuration space */
+#define CONFIG_SIZE	4096
+
+int config_find_capability(const uint8_t *buf, size_t len, unsigned int id);
+int config_find_ext_capability(const uint8_t *buf, size_t len,
+			       unsigned int id);
+/*
+ * The address in BAR @index. -ENOENT if the register says nothing, -EINVAL if
+ * this header has no such register.
+ */
+int config_bar_address(const uint8_t *buf, size_t len, unsigned int index,
+		       uint64_t *address);
+bool config_bus_master(const uint8_t *buf, size_t len);
+
+/* parse-link.c: "16.0 GT/s PCIe" in units of 0.1 GT/s; "Unknown" is 0 */
+int parse_link_speed(const char *buf, size_t len, unsigned int *speed);
+
+/* parse-memtype.c: /sys/kernel/debug/x86/pat_memtype_list */
+struct memtype {
+	uint64_t start;
+	uint64_t end;		/* the first address after it */
+	const char *type;	/* a constant */
+};
+
+/* Sets *@list, to be freed, sorted by start; returns the number. */
+int parse_memtypes(const char *buf, size_t len, struct memtype **list);
+
+/* parse-bars.c: the module's parameter bars, as in "2,4-5" */
+int parse_bars(const char *buf, size_t len, unsigned int *mask);
+
+/*
+ * parse-cpuinfo.c: bits of a physical address for which x86 can have struct
+ * pages and a direct map at most. -ENOENT if the text does not tell.
+ */
+int parse_cpuinfo(const char *buf, size_t len, unsigned int *bits);
+
+#endif /* _IOPMEM_PARSE_H_ */

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef _IOPMEM_PRIVATE_H_
+#define _IOPMEM_PRIVATE_H_
+
+#include <stdarg.h>
+#include <syslog.h>
+
+#include "iopmem.h"
+#include "parse.h"
+
+#define EXPORT	__attribute__((visibility("default")))
+
+#define SYSFS_PCI	"/sys/bus/pci/devices"
+#define SYSFS_ND	"/sys/bus/nd/devices"
+#define DRIVER		"iopmem"
+#define MIN_BAR_SIZE	(4ull << 20)
+#define SYSFS_MAX	4096	/* the most that an attribute holds */
+
+struct pci_access;
+struct pci_dev;
+
+struct iopmem_region {
+	struct iopmem_bar *bar;
+	struct ndctl_region *ndctl;
+};
+
+struct iopmem_bar {
+	struct iopmem_function *fn;
+	unsigned int index;
+	struct resource res;
+	struct iopmem_region region;	/* if region.ndctl */
+};
+
+struct iopmem_function {
+	struct iopmem_ctx *ctx;
+	struct address address;
+	char name[24];
+	char *syspath;
+	char *host_bridge;
+	char *driver;
+	bool has_parent;
+	struct address parent_address;
+	struct iopmem_function *parent;
+	struct iopmem_function *first_child;
+	struct iopmem_function *next_sibling;
+	unsigned int vendor;
+	unsigned int device;
+	unsigned int class;
+	struct iopmem_bar bars[NUM_BARS];
+	struct ndctl_bus *ndctl_bus;
+	uint8_t *config;
+	int config_len;		/* or a negative errno */
+	unsigned int config_tried;
+};
+
+/**
+ * struct iopmem_ctx - all that was read
+ * @skipped: result of the scan
+ * @bar_mask: the module's parameter bars
+ * @address_bits: the most that the kernel can map, 64 if unknown
+ * @memtypes_rc: number of @memtypes, or a negative errno
+ */
+struct iopmem_ctx {
+	int refs;
+	char error[512];
+	iopmem_log_fn log_fn;
+	int log_priority;
+
+	bool scanned;
+	int skipped;
+	struct iopmem_function *functions;
+	size_t num_functions;
+
+	struct ndctl_ctx *ndctl;
+	bool regions_read;
+	struct pci_access *pci;
+
+	bool limits_read;
+	unsigned int bar_mask;
+	unsigned int address_bits;
+
+	bool memtypes_read;
+	int memtypes_rc;
+	struct memtype *memtypes;
+};
+
+/* libiopmem.c */
+/* Sets the context's message and returns @rc. */
+int failed(struct iopmem_ctx *ctx, int rc, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+void log_message(struct iopmem_ctx *ctx, int priority, const char *file,
+		 int line, const char *fn, const char *format, ...)
+	__attribute__((format(printf, 6, 7)));
+#define dbg(ctx, ...) \
+	log_message(ctx, LOG_DEBUG, __FILE__, __LINE__, __func__, __VA_ARGS__)
+
+/* sysfs.c */
+/* The whole of a small file without its last newline; its length or -errno. */
+int sysfs_read(const char *path, char *buf, size_t size);
+int sysfs_read_attr(struct iopmem_function *fn, const char *attr, char *buf,
+		    size_t size);
+/* The target of a link, its length or -errno. */
+int sysfs_read_link(struct iopmem_function *fn, const char *attr, char *buf,
+		    size_t size);
+/* All of a file of any length, to be freed. */
+int sysfs_read_all(const char *path, char **buf, size_t *len);
+
+/* function.c */
+/* Returns how many could not be read, or -errno. */
+int functions_read(struct iopmem_ctx *ctx);
+void functions_free(struct iopmem_ctx *ctx);
+struct iopmem_function *function_find(struct iopmem_ctx *ctx,
+				      const struct address *a);
+
+/* config.c */
+/* The first @want bytes of configuration space, or as many as there are. */
+int function_config(struct iopmem_function *fn, unsigned int want,
+		    const uint8_t **buf);
+
+/* region.c */
+void regions_read(struct iopmem_ctx *ctx);
+
+#endif /* _IOPMEM_PRIVATE_H_ */

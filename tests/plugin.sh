@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# ndctl-iopmem and libiopmem: on the host in made sysfs trees, in the guest with
+# the real driver
+# shellcheck shell=bash
+runs_in none
+
+# meson_tests NAME [SETUP OPTION...]: a build of its own, with all of its tests
+meson_tests() {
+	local name=$1 out
+	shift
+	out=$("$top/tests/vm/deps" plugin 2>&1) || bad "tests/vm/deps plugin" "to succeed" "$out"
+	out=$(meson setup "$@" "$work/$name" "$top/ndctl-plugin" 2>&1 && meson compile -C "$work/$name" 2>&1) ||
+		bad "meson setup $*, compile" "to succeed" "$out"
+	unlike "the compiler's output" "warning:" "$out"
+	out=$(meson test -C "$work/$name" --print-errorlogs 2>&1) || bad "meson test" "to succeed" "$out"
+	like "$name" "^Fail: +0" "$out"
+	like "$name" "^Ok: +[1-9]" "$out"
+	unlike "$name" "^(Skipped|Timeout): +[1-9]" "$out"
+}
+
+test_trees() {
+	shows "list in made sysfs trees: each field, bad input, valgrind, linear in the functions"
+	meson_tests plain -Dwerror=true -Ddocs=enabled
+}
+
+test_sanitizers() {
+	shows "the same under ASan and UBSan"
+	meson_tests sanitized -Db_sanitize=address,undefined
+}
+
+test_fuzz() {
+	shows "the parsers stand libFuzzer with ASan and UBSan"
+	CC=clang meson_tests fuzz -Dfuzz=true
+}
+
+test_make() {
+	local out
+	shows "make plugin builds, and what is installed is enough to build on"
+	mkdir "$work/source"
+	(cd "$top" && tar -c Makefile ndctl-plugin Documentation) | tar -C "$work/source" -x
+	out=$(make -C "$work/source" plugin 2>&1) || bad "make plugin" "to succeed" "$out"
+	out=$(DESTDIR=$work/root meson install -C "$work/source/build/plugin" 2>&1) ||
+		bad "meson install" "to succeed" "$out"
+	cat >"$work/use.c" <<-'END'
+	#include <stdio.h>
+	#include <iopmem.h>
+
+	int main(void)
+	{
+		struct iopmem_ctx *ctx;
+		struct iopmem_function *fn;
+		int n = 0;
+
+		if (iopmem_new(&ctx))
+			return 1;
+		iopmem_function_foreach(ctx, fn)
+			n++;
+		iopmem_unref(ctx);
+		return printf("%d\n", n) < 0;
+	}
+	END
+	export PKG_CONFIG_SYSROOT_DIR=$work/root PKG_CONFIG_PATH
+	PKG_CONFIG_PATH=$(dirname "$(find "$work/root" -name libiopmem.pc)")
+	# shellcheck disable=SC2046 # flags
+	out=$(gcc -Wall -Werror -o "$work/use" "$work/use.c" $(pkg-config --cflags --libs libiopmem) 2>&1) ||
+		bad "gcc with pkg-config" "to succeed" "$out"
+	export LD_LIBRARY_PATH
+	LD_LIBRARY_PATH=$(dirname "$(find "$work/root" -name libiopmem.so.1)")
+	is "functions it finds" "$(find /sys/bus/pci/devices -type l | wc -l)" "$("$work/use")"
+	unlike "symbols that are not the library's" . "$(nm -D --defined-only "$LD_LIBRARY_PATH/libiopmem.so.1" | grep -v -e ' A LIBIOPMEM_1$' -e ' T iopmem_')"
+	like "manual" "NDCTL-IOPMEM-LIST" "$(man -l "$work"/root/usr/local/share/man/man1/ndctl-iopmem-list.1 2>&1)"
+}
+
+runs_in base
+
+# listed KEY...: the first value of the key in what ndctl-iopmem list -v says
+# about a function, from the BAR that is a region on where it has one
+listed() {
+	sed -n "s/^ *\"$1\":\"\?\([^\",]*\)\"\?,\?\$/\1/p" <<<"$JSON" | sed -n "${2:-1}p"
+}
+
+test_list() {
+	local dev at
+	shows "list agrees with sysfs, with ndctl and with the driver's own log, field by field"
+	blank card
+	run "ndctl-iopmem list ${F[card]}"
+	JSON=$OUT
+	dev=/sys/bus/pci/devices/${F[card]}
+	is "state before binding" available "$(listed state)"
+	is "driver" null "$(listed driver)"
+	is "bus" null "$(listed bus)"
+
+	load
+	attach card
+	create card fsdax -s 64M -n first
+	create card devdax -s 64M
+	run "ndctl-iopmem list -v ${F[card]}"
+	JSON=$OUT
+	is "function" "${F[card]}" "$(listed function)"
+	run "cd $dev; echo \$(cut -c3- vendor):\$(cut -c3- device)"
+	is "id" "$OUT" "$(listed id)"
+	run "cat $dev/class"
+	is "class" "$OUT" "$(listed class)"
+	run "readlink $dev | cut -d/ -f5"
+	is "host_bridge" "$OUT" "$(listed host_bridge)"
+	run "basename \$(dirname \$(readlink $dev))"
+	is "parent" "$OUT" "$(listed parent)"
+	is "state" bound "$(listed state)"
+	run "basename \$(readlink $dev/driver)"
+	is "driver" "$OUT" "$(listed driver)"
+	run "ndctl list -B -b iopmem-${F[card]}"
+	is "bus" "$(field dev)" "$(listed bus)"
+	is "numa_node" null "$(listed numa_node)"
+	is "iommu_group" null "$(listed iommu_group)"
+
+	is "second BAR" 2 "$(listed bar 2)"
+	is "its state" region "$(listed state 3)"
+	run "read -r start end _ < <(sed -n 3p $dev/resource); echo \$((end - start + 1)) \$((start))"
+	is "size" "${OUT% *}" "$(listed size 2)"
+	is "resource" "${OUT#* }" "$(listed resource 2)"
+	at=/sys/bus/nd/devices/$(region_of card)
+	run "cat $at/iopmem/bus_address"
+	is "bus_address" $((OUT)) "$(listed bus_address 2)"
+	is "prefetchable" true "$(listed prefetchable 2)"
+	is "64bit" true "$(listed 64bit 2)"
+	is "memory_type" write-combining "$(listed memory_type 2)"
+	run "ndctl list -Rv -r $(region_of card)"
+	is "region" "$(field dev)" "$(listed region)"
+	is "region_size" "$(field size)" "$(listed region_size)"
+	is "available_size" "$(field available_size)" "$(listed available_size)"
+	is "align" "$(field align)" "$(listed align)"
+	run "ndctl list -DRv -r $(region_of card)"
+	is "dimm" "$(field dimm)" "$(listed dimm)"
+	is "labels" labelled "$(listed labels)"
+
+	for key in dev mode map uuid blockdev name; do
+		run "ndctl list -N -m fsdax"
+		is "namespace: $key" "$(field $key)" "$(grep -A12 "\"dev\":\"$(field dev)\"" <<<"$JSON" | sed -n "s/^ *\"$key\":\"\([^\"]*\)\",\?\$/\1/p" | head -n 1)"
+	done
+	is "namespace: size" "$(field size)" "$(listed size 3)"
+	run "ndctl list -N -m devdax"
+	is "namespace: chardev" "$(field chardev)" "$(listed chardev)"
+	run "ndctl-iopmem list ${F[drive]}"
+	JSON=$OUT
+	dev=/sys/bus/pci/devices/${F[drive]}
+	run "cat $dev/current_link_speed"
+	is "a drive's link: speed" "${OUT% PCIe}" "$(listed speed)"
+	run "cat $dev/current_link_width"
+	is "width" "$OUT" "$(listed width)"
+	run "cat $dev/max_link_speed"
+	is "max_speed" "${OUT% PCIe}" "$(listed max_speed)"
+	run "cat $dev/max_link_width"
+	is "max_width" "$OUT" "$(listed max_width)"
+	run "ndctl-iopmem list -t"
+	like "tree: target" "${F[card]} .* iopmem  target, BAR 2 $(region_of card)\$" "$OUT"
+	like "tree: initiator" "${F[drive]} .* nvme  initiator" "$OUT"
+}
+
+test_list_reasons() {
+	local name bar reasons line
+	shows "each BAR that the driver passes over has the reason of its log; labels blank and damaged"
+	blank card
+	load
+	attach card
+	run "ndctl-iopmem list ${F[card]}"
+	JSON=$OUT
+	is "labels of a blank BAR" blank "$(listed labels)"
+	for name in card tiny registers ports; do
+		run "cd /sys/bus/pci/devices/${F[$name]}
+			echo iopmem >driver_override
+			[ \"\$(basename \$(readlink driver))\" = iopmem ] || {
+				[ ! -e driver ] || echo ${F[$name]} >driver/unbind
+				echo ${F[$name]} >/sys/bus/pci/drivers/iopmem/bind || :
+			}"
+		run "ndctl-iopmem list ${F[$name]} | sed -n 's/.*\"reason\":\"\(.*\)\",*/\1/p'"
+		reasons=$OUT
+		like "$name: reasons" . "$reasons"
+		while read -r line; do
+			logged "iopmem ${F[$name]}: BAR [0-9] .*: $line, passed over"
+		done <<<"$reasons"
+	done
+	detach card
+	for ((bar = 0; bar < 2; bar++)); do
+		printf 'NAMESPACE_INDEX\0' |
+			dd of="$DIR/card.bar" bs=1 seek=$(((512 << 20) - (128 << 10) + bar * 256)) conv=notrunc status=none
+	done
+	attach card
+	run "ndctl-iopmem list ${F[card]}"
+	JSON=$OUT
+	is "labels with nothing but a signature" damaged "$(listed labels)"
+	detach card
+	run "rmmod iopmem_bus"
+	blank card
+	load labels=0
+	attach card
+	run "ndctl-iopmem list ${F[card]}"
+	JSON=$OUT
+	is "labels with labels=0" label-less "$(listed labels)"
+}
+
+test_list_user() {
+	shows "without root: what takes root is null, nothing is wrong, and the program succeeds"
+	blank card
+	load
+	attach card
+	run "setpriv --reuid=65534 --clear-groups ndctl-iopmem list ${F[card]}"
+	JSON=$OUT
+	is "labels" null "$(listed labels)"
+	is "memory_type" null "$(listed memory_type 2)"
+	run "setpriv --reuid=65534 --clear-groups ndctl-iopmem list -u ${F[card]}"
+	JSON=$OUT
+	is "labels, -u" "unknown, needs root" "$(sed -n 's/.*"labels":"\(.*\)",/\1/p' <<<"$OUT")"
+	fails "is not in this machine" "ndctl-iopmem list 0000:ff:1f.7"
+}
+
+runs_in moved
+
+test_list_iommu() {
+	local group
+	shows "with an IOMMU, list has the function's group"
+	run "ndctl-iopmem list ${F[card]} ${F[drive]}"
+	JSON=$OUT
+	run "basename \$(readlink /sys/bus/pci/devices/${F[drive]}/iommu_group)"
+	group=$OUT
+	run "basename \$(readlink /sys/bus/pci/devices/${F[card]}/iommu_group)"
+	# in the order of the addresses: the drive is first
+	is "the drive's group" "$group" "$(listed iommu_group 1)"
+	is "the card's group" "$OUT" "$(listed iommu_group 2)"
+}
