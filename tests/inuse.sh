@@ -220,6 +220,7 @@ test_reboot() {
 	guest "echo iopmem-case: $CASE_NUMBER >/dev/kmsg"
 	load
 	checked card
+	used_up	# this machine ends with the case that has booted it
 }
 
 test_suspend() {
