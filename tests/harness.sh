@@ -46,11 +46,19 @@ test_bad_input() {
 	mkdir "$work/full"
 	complains "MiB free and the image needs 4096: make room" "as_root unshare --mount sh -c '
 		mount -t tmpfs -o size=64M tmp $work/full; XDG_CACHE_HOME=$work/full $top/tests/vm/image'"
+	complains "MiB free and the kernel's source needs 3072: make room" "as_root unshare --mount sh -c '
+		mount -t tmpfs -o size=64M tmp $work/full; XDG_CACHE_HOME=$work/full $top/tests/vm/source 6.12'"
+	complains "cannot create /proc/iopmem: set XDG_CACHE_HOME" "XDG_CACHE_HOME=/proc $top/tests/vm/source 6.12"
+	complains "KERNEL=9.9 is not known" "$top/tests/vm/source 9.9"
+	complains "deps nonsense is not known, use lint" "$top/tests/vm/deps nonsense"
 	ONLY=
 	mkdir "$work/bin"
 	printf '#!/bin/sh\necho http://127.0.0.1:1/debian\n' >"$work/bin/apt-get"
 	chmod +x "$work/bin/apt-get"
 	complains "check the network" "PATH=$work/bin:$PATH XDG_CACHE_HOME=$work/cache $top/tests/vm/image"
+	printf '#!/bin/sh\n[ "$1" != indextargets ] || exec echo http://127.0.0.1:1/debian\nexec /usr/bin/apt-get "$@"\n' >"$work/bin/apt-get"
+	complains "cannot download linux-source-6.12: check the network" "PATH=$work/bin:$PATH XDG_CACHE_HOME=$work/cache $top/tests/vm/source 6.12"
+	is "left in the cache" "" "$(ls -I lock "$work/cache/iopmem")"
 	printf '#!/bin/sh\nexec "$@"\n' >"$work/bin/sudo"
 	printf '#!/bin/sh\nexit 100\n' | tee "$work/bin/dpkg-query" >"$work/bin/apt-get"
 	chmod +x "$work"/bin/*
@@ -92,6 +100,23 @@ test_interrupted_image() {
 	is "mounts" "" "$(grep "$work/cache" /proc/mounts)"
 	like "the image" "is damaged, making it again" "$(cat "$work/out")"
 	is "images" "" "$(ls -I lock "$work/cache/iopmem")"
+}
+
+test_interrupted_source() {
+	local pid i
+	shows "fetching a kernel's source, terminated while it unpacks, leaves no process and nothing in the cache"
+	XDG_CACHE_HOME=$work/cache setsid "$top/tests/vm/source" 6.12 3>/dev/null >"$work/out" 2>&1 &
+	pid=$!
+	for ((i = 0; i < 3000; i++)); do
+		ls "$work"/cache/iopmem/tmp.*/tree/MAINTAINERS >/dev/null 2>&1 && break
+		sleep 0.1
+	done
+	like "MiB written when interrupted" '^[0-9]{2,}$' "$(du -sm "$work/cache" | cut -f1)"
+	kill -TERM $pid
+	wait $pid
+	is "exit status" 143 $?
+	is "processes" "" "$(still_there "$work/cache")"
+	is "sources" "" "$(ls -I lock "$work/cache/iopmem")"
 }
 
 test_interrupted_demo() {
