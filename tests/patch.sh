@@ -30,10 +30,11 @@ built() {
 		make -s -j"$(nproc)" -C "$1" O="$2" W=1 drivers/nvdimm/
 }
 
-# in_kernel VERSION
-in_kernel() {
-	local tree=$work/tree obj=$work/obj f out
-	rm -rf "$tree" "$obj"
+# patched VERSION: sets src, and tree to a copy of it that has taken the series
+patched() {
+	local f out
+	tree=$work/tree
+	rm -rf "$tree"
 	kernel_source "$1"
 	export GIT_CONFIG_GLOBAL=/dev/null EMAIL=nobody@localhost
 	export GIT_AUTHOR_NAME=nobody GIT_COMMITTER_NAME=nobody
@@ -44,9 +45,16 @@ in_kernel() {
 	for f in drivers/nvdimm/iopmem_bus.c Documentation/driver-api/nvdimm/iopmem.rst Documentation/ABI/testing/sysfs-bus-nd-iopmem; do
 		cmp "$top/$f" "$tree/$f" || bad "$f" "as it is here" ""
 	done
+}
+
+# in_kernel VERSION
+in_kernel() {
+	local obj=$work/obj out
+	patched "$1"
 	out=$("$src/scripts/checkpatch.pl" --strict --no-tree --no-signoff --terse --ignore FILE_PATH_CHANGES \
 		"$work"/patches/*.patch) || bad "checkpatch" "nothing" "$out"
 
+	rm -rf "$obj"
 	{
 		configure "$tree" "$obj" &&
 			make -s -j"$(nproc)" -C "$tree" O="$obj" modules_prepare
@@ -61,12 +69,120 @@ in_kernel() {
 	is "IOPMEM_BUS=n gives" "" "$(cd "$obj/drivers/nvdimm" && ls iopmem_bus.o 2>/dev/null)"
 }
 
-test_series() {
+# deps PURPOSE
+deps() {
 	local out
+	out=$("$top/tests/vm/deps" "$1" 2>&1) || bad "tests/vm/deps $1" "to succeed" "$out"
+}
+
+test_series() {
 	shows "make patch gives a series that git am takes and that builds in the kernels 6.12 and 7.3: m, y and n"
-	out=$("$top/tests/vm/deps" kernel 2>&1) || bad "tests/vm/deps kernel" "to succeed" "$out"
+	deps kernel
 	in_kernel 6.12
 	in_kernel 7.3
+}
+
+# option NAME: its value in the configuration in obj
+option() {
+	sed -n "s/^CONFIG_$1=//p" "$obj/.config"
+}
+
+# everything OBJECTS: configured with every option as a module or on. Among
+# them are WERROR and COMPILE_TEST.
+everything() {
+	obj=$1
+	{
+		make -s -C "$tree" O="$obj" allmodconfig &&
+			make -s -j"$(nproc)" -C "$tree" O="$obj" modules_prepare
+	} >"$work/log" 2>&1 || bad "modules_prepare" "to succeed" "$(tail -n 20 "$work/log")"
+	is "WERROR, COMPILE_TEST, IOPMEM_BUS" "y y m" "$(option WERROR) $(option COMPILE_TEST) $(option IOPMEM_BUS)"
+}
+
+# object WHAT MAKE-VARIABLE...: the driver's object, with no word about it
+object() {
+	local what=$1 out
+	shift
+	rm -f "$obj/drivers/nvdimm/iopmem_bus.o"
+	out=$(make -s -j"$(nproc)" -C "$tree" O="$obj" W=1 "$@" drivers/nvdimm/iopmem_bus.o 2>&1) ||
+		bad "$what" "to build" "$out"
+	unlike "$what says of the driver" iopmem "$out"
+	is "and gives" "iopmem_bus.o" "$(cd "$obj/drivers/nvdimm" && ls iopmem_bus.o)"
+}
+
+test_allmodconfig() {
+	local v obj
+	shows "with allmodconfig, whose warnings are errors, the driver builds in the kernels 6.12 and 7.3"
+	deps kernel
+	for v in 6.12 7.3; do
+		patched $v
+		everything "$work/all-$v"
+		object "allmodconfig, W=1"
+	done
+}
+
+# few OPTION=VALUE...: the driver, what it depends on, and else only these
+few() {
+	local fragment=$work/fragment o value
+	printf 'CONFIG_%s\n' WERROR=y EXPERT=y 64BIT=y SPARSEMEM_VMEMMAP=y BLOCK=y BLK_DEV=y \
+		PCI=y MEMORY_HOTPLUG=y MEMORY_HOTREMOVE=y ZONE_DEVICE=y LIBNVDIMM=y IOPMEM_BUS=y >"$fragment"
+	for o; do
+		sed -i "/^CONFIG_${o%=*}=/d" "$fragment"
+		echo "CONFIG_$o" >>"$fragment"
+	done
+	KCONFIG_ALLCONFIG=$fragment make -s -C "$tree" O="$obj" allnoconfig >"$work/log" 2>&1 ||
+		bad "allnoconfig" "to succeed" "$(cat "$work/log")"
+	for o; do
+		value=$(option "${o%=*}")
+		[ "${value:-n}" = "${o#*=}" ] || bad "${o%=*}" "${o#*=}" "${value:-n}"
+	done
+}
+
+test_options() {
+	local obj=$work/few o
+	shows "the driver builds without what it can do without, and is not offered without what it cannot"
+	deps kernel
+	patched 7.3
+	few SMP=n PM=n ACPI=n PCIEAER=n PCI_MSI=n MTRR=n X86_PAT=n PRINTK=n SYSFS=n PROC_FS=n
+	object "the least"
+	few MTRR=y X86_PAT=n SUSPEND=y HIBERNATION=n
+	object "MTRRs but no PAT, suspend but no hibernation"
+	few MTRR=y X86_PAT=y SWAP=y SUSPEND=n HIBERNATION=y
+	object "PAT, hibernation but no suspend"
+	few MODULES=y LIBNVDIMM=m IOPMEM_BUS=m SMP=y NUMA=y PCIEPORTBUS=y PCIEAER=y
+	object "a module, NUMA, AER"
+	for o in PCI LIBNVDIMM ZONE_DEVICE; do
+		few $o=n
+		is "IOPMEM_BUS without $o" "" "$(option IOPMEM_BUS)"
+	done
+	few MODULES=y LIBNVDIMM=m
+	is "IOPMEM_BUS=y with LIBNVDIMM=m becomes" m "$(option IOPMEM_BUS)"
+}
+
+# without_compile_test ARCH: what becomes of IOPMEM_BUS
+without_compile_test() {
+	"$tree/scripts/config" --file "$obj/.config" -d COMPILE_TEST
+	make -s -C "$tree" O="$obj" olddefconfig >"$work/log" 2>&1 ||
+		bad "olddefconfig" "to succeed" "$(cat "$work/log")"
+	option IOPMEM_BUS
+}
+
+# The first is an architecture to use the driver on, the second big-endian.
+test_architectures() {
+	local obj
+	shows "on arm64 and on s390, which is big-endian, gcc W=1 and sparse find nothing; s390 is offered the driver only to test the build"
+	deps kernel
+	deps cross
+	patched 7.3
+	sparse_header "$work/sparse.h"
+	export ARCH CROSS_COMPILE
+	ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu-
+	everything "$work/$ARCH"
+	object "$ARCH" C=2 CHECK="sparse -include $work/sparse.h"
+	is "without COMPILE_TEST, IOPMEM_BUS" m "$(without_compile_test)"
+	ARCH=s390 CROSS_COMPILE=s390x-linux-gnu-
+	everything "$work/$ARCH"
+	object "$ARCH" C=2 CHECK="sparse -include $work/sparse.h"
+	is "without COMPILE_TEST, IOPMEM_BUS" "" "$(without_compile_test)"
 }
 
 test_series_refused() {
