@@ -78,3 +78,31 @@ load_kernel() {
 		die "KERNEL=$KERNEL is not known, use one of: $known"
 	fi
 }
+
+# find_mirror: sets mirror
+find_mirror() {
+	mirror=$(debian_mirror)
+	if [ -z "$mirror" ]; then
+		during "package lists" as_root apt-get update
+		mirror=$(debian_mirror)
+	fi
+	[ -n "$mirror" ] ||
+		die "apt knows no Debian mirror: add one to /etc/apt/sources.list and run 'apt-get update'"
+}
+
+# suite_download DIR PACKAGE: a package of SUITES from mirror, whatever suite the
+# machine has. apt keeps its other files in DIR too.
+suite_download() {
+	local suite
+	mkdir -p "$1"/{lists,archives}/partial &&
+	for suite in $SUITES; do
+		echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main"
+	done >"$1/sources.list"
+	set -- "$1" "$2" -o Dir::Etc::SourceList="$1/sources.list" -o Dir::Etc::SourceParts=- \
+		-o Dir::State="$1" -o Dir::State::Lists="$1/lists" \
+		-o Dir::State::Status=/dev/null \
+		-o Dir::Cache="$1" -o Dir::Cache::Archives="$1/archives" \
+		-o APT::Sandbox::User="$(id -un)" -o Acquire::Languages=none
+	apt-get "${@:3}" update -o APT::Update::Error-Mode=any &&
+		(cd "$1" && apt-get "${@:3}" download "$2")
+}
