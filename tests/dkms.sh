@@ -24,3 +24,65 @@ test_build() {
 	like "the module is for" "^$kver " "$out"
 	as_root rm -rf "$work/dkms"
 }
+
+runs_in base
+. "$top/tests/vm/rootfs"
+
+# The guest's tree as a throw-away copy, with its Debian's dkms, of which only
+# the scripts are needed: a Debian 12 dkms compresses modules so that the kernel
+# 7.3 cannot read them.
+# What dkms and depmod leave in it is copied to SHARE/installed, and after the
+# removal to SHARE/removed.
+in_guest_tree() {
+	local kver=$1 share=$2 over=$work/over
+	mkdir -p "$over" "$share"/{installed,removed}
+	as_root unshare --mount sh -ec "
+		mount -t tmpfs tmp '$over'
+		mkdir '$over/upper' '$over/work' '$over/root'
+		mount -t overlay -o 'lowerdir=$IMAGE/root,upperdir=$over/upper,workdir=$over/work' overlay '$over/root'
+		mount -t proc proc '$over/root/proc'
+		mount -t tmpfs tmp '$over/root/tmp'
+		dpkg-deb --fsys-tarfile '$work'/apt/dkms_*.deb | tar -C '$over/root' --keep-directory-symlink -x
+		mkdir '$over/root/usr/src/iopmem-0.1'
+		tar -C '$top' -c --exclude=./build --exclude=./.git --exclude=./patches . |
+			tar -C '$over/root/usr/src/iopmem-0.1' --no-same-owner -x
+		cd '$over/root/lib/modules/$kver'
+		rm -r updates
+		in_tree() {
+			PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot '$over/root' \"\$@\"
+		}
+		in_tree dkms install iopmem/0.1 -k $kver || {
+			cat '$over'/root/var/lib/dkms/iopmem/0.1/build/make.log
+			exit 1
+		}
+		in_tree dkms status
+		cp -r modules.* updates '$share/installed/'
+		in_tree dkms remove iopmem/0.1 --all
+		find . '$over/root/var/lib/dkms' -name '*iopmem*' | sed 's/^/left: /'
+		cp -r modules.* '$share/removed/'
+		chown -R $(id -u) '$share'
+	" 2>&1
+}
+
+test_install() {
+	local kver out
+	shows "dkms install puts the module where modprobe finds it, dkms remove takes it away again"
+	kver=$(basename "$IMAGE"/root/lib/modules/*)
+	load_kernel
+	find_mirror
+	out=$(suite_download "$work/apt" dkms 2>&1) || bad "dkms, a package of $SUITES" "to be had" "$out"
+	out=$(in_guest_tree "$kver" "$VM/share/dkms") || bad "dkms install, dkms remove" "to succeed" "$out"
+	like "dkms status" "^iopmem/0.1, ${kver//+/.}, x86_64: installed" "$out"
+	unlike "after dkms remove, files" "^left:" "$out"
+
+	trap 'guest "cp -a /host/payload/. /"' EXIT
+	run "rm -r /lib/modules/$kver/updates; cp -r /host/dkms/installed/. /lib/modules/$kver/; modinfo -n iopmem_bus"
+	like "modprobe finds" "/updates/dkms/iopmem_bus.ko" "$OUT"
+	blank card
+	load
+	attach card
+	is "a region of the card" 1 "$(guest "ls -d /sys/bus/pci/devices/${F[card]}/ndbus*/region*" | wc -l)"
+	detach card
+	run "rmmod iopmem_bus; rm -r /lib/modules/$kver/updates; cp -r /host/dkms/removed/. /lib/modules/$kver/"
+	fails "Module iopmem_bus not found" "modprobe iopmem_bus"
+}
