@@ -29,6 +29,9 @@ demo:	## show the main job in a virtual machine (KEEP=dir keeps its files, V=1 s
 check:	## run the tests (T=name runs one)
 	@tests/run
 
+check-all:	## run the slow ones too
+	@ALL=1 tests/run
+
 lint:	## the kernel's checkers over the driver, shellcheck over the scripts
 	@tests/lint
 
@@ -43,4 +46,4 @@ clean:	## remove what was built here; the guest's image stays in the cache
 	find drivers tests \( -name '*.o' -o -name '*.ko' -o -name '*.mod*' -o -name '.*.cmd' -o -name modules.order -o -name Module.symvers \) -delete
 
 help:	## list these targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18

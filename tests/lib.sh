@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # What a case is written with. A case is a function test_NAME in a file of
 # this folder, after a line "runs_in NAME" that says which of
-# tests/vm/machine.sh it runs in ("none": on the host). It begins with shows,
+# tests/vm/machine.sh it runs in ("none": on the host). "runs_in NAME slow" is
+# for those that make check leaves to make check-all. A case begins with shows,
 # and ends at the first thing that is not as it should be.
 # shellcheck shell=bash
 
