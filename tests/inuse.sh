@@ -167,7 +167,7 @@ error() {
 test_fatal_error() {
 	shows "a fatal error on the link (AER): the link is reset, fsync says EIO until the function is bound again"
 	error SDN
-	logged "severity=Uncorrected \(Fatal\)"
+	logged "severity=Uncorrect(ed|able) \(Fatal\)"
 	logged "AER: device recovery successful"
 	lost_until_bound
 }
@@ -175,7 +175,7 @@ test_fatal_error() {
 test_nonfatal_error() {
 	shows "a nonfatal one: no reset, but fsync says EIO all the same, as a store may have got lost"
 	error COMP_TIME
-	logged "severity=Uncorrected \(Non-Fatal\)"
+	logged "severity=Uncorrect(ed|able) \(Non-Fatal\)"
 	logged "AER: device recovery successful"
 	lost_until_bound
 }
