@@ -4,6 +4,7 @@
  * mapcp out FILE[@offset] LENGTH	the mapping to standard output
  * mapcp sync FILE LENGTH		map with MAP_SYNC
  * mapcp hold FILE LENGTH		map, and store until killed
+ * mapcp spin FILE LENGTH		the same without a pause, and say where
  * mapcp dirty FILE LENGTH		map, say so, wait for a line, then store
  *					and fsync
  *
@@ -50,6 +51,16 @@ static void dirty(const char *path, char *map, uint64_t length)
 	puts("fsync: 0");
 }
 
+static void spin(char *map, uint64_t length)
+{
+	memset(map, 0x5a, length);
+	printf("virtual %p physical 0x%" PRIx64 "\n", (void *)map,
+	       physical_address(map));
+	fflush(stdout);
+	for (;;)
+		*(volatile char *)map = 0x5a;
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argv[1];
@@ -58,7 +69,7 @@ int main(int argc, char **argv)
 	char *map;
 
 	if (argc != 4)
-		errx(2, "usage: mapcp in|out|sync|hold|dirty FILE[@offset] LENGTH");
+		errx(2, "usage: mapcp in|out|sync|hold|spin|dirty FILE[@offset] LENGTH");
 	offset = split_offset(argv[2]);
 	length = parse_size(argv[3]);
 	map = map_path(argv[2], offset + length,
@@ -75,10 +86,12 @@ int main(int argc, char **argv)
 		fflush(stdout);
 		for (;; usleep(100000))
 			memset(map + offset, 0x5a, length);
+	} else if (!strcmp(what, "spin")) {
+		spin(map + offset, length);
 	} else if (!strcmp(what, "dirty")) {
 		dirty(argv[2], map + offset, length);
 	} else if (strcmp(what, "sync")) {
-		errx(2, "'%s' is not in, out, sync, hold or dirty", what);
+		errx(2, "'%s' is not in, out, sync, hold, spin or dirty", what);
 	}
 	return 0;
 }

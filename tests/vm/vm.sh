@@ -153,9 +153,9 @@ qmp() {
 	return "$rc"
 }
 
-# hmp COMMAND: a command as a person would type it there
+# hmp COMMAND [CPU]: a command as a person would type it there
 hmp() {
-	qmp "{\"execute\":\"human-monitor-command\",\"arguments\":{\"command-line\":\"$1\"}}" |
+	qmp "{\"execute\":\"human-monitor-command\",\"arguments\":{\"command-line\":\"$1\",\"cpu-index\":${2:-0}}}" |
 		sed 's/^{"return": "\(.*\)"}.*$/\1/; s/\\r\\n/\n/g'
 }
 

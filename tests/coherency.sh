@@ -1,0 +1,300 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# How the kernel and a program have the BAR mapped: by the kernel's own list
+# and by the page tables, which QEMU's monitor reads from outside.
+#
+# WB is write-back, the one cacheable type here, WC write-combining, UC
+# uncached, UC- uncached unless an MTRR says write-combining.
+# shellcheck shell=bash
+
+# memtypes NAME: memory types reserved within the function's BAR 2, from the
+# kernel's list, whose addresses are as wide as those in the file "resource"
+memtypes() {
+	run "read -r start end _ < <(sed -n 3p /sys/bus/pci/devices/${F[$1]}/resource)
+		awk -v start=\$start -v end=\$end '
+			\$1 == \"PAT:\" {
+				split(\$3, range, /-/)
+				if (range[1] >= start && range[1] <= end)
+					print \$4
+			}' /sys/kernel/debug/x86/pat_memtype_list | sort -u | tr '\n' ' '"
+}
+
+# mtrr_at ADDRESS: the type by the MTRRs goes to MTRR. /proc/mtrr has the
+# ranges; the default for the rest is in IA32_MTRR_DEF_TYPE.
+mtrr_at() {
+	run "modprobe msr && od -An -td8 -j $((0x2ff)) -N 8 /dev/cpu/0/msr; cat /proc/mtrr"
+	local default base size unit type rest
+	MTRR=
+	while read -r base size unit type; do
+		[ $(($1 >= base && $1 < base + (size << unit))) = 1 ] || continue
+		[ "$MTRR" = UC ] || MTRR=$type
+	done < <(sed -n 's/^reg.*base=\(0x[0-9a-f]*\).*size= *\([0-9]*\)\([KM]\)B.*: \(.*\)$/\1 \2 \3 \4/p' <<<"$OUT" |
+		sed 's/ K / 10 /; s/ M / 20 /; s/uncachable/UC/; s/write-back/WB/')
+	[ -z "$MTRR" ] || return 0
+	read -r default rest <<<"$OUT"
+	case $((default & 0xff)) in
+	0) MTRR=UC ;;
+	6) MTRR=WB ;;
+	*) bad "IA32_MTRR_DEF_TYPE" "0 or 6" "$default" ;;
+	esac
+}
+
+# effective PAT MTRR: what both together make (Intel SDM volume 3, "Effective
+# Memory Type Depends on MTRR, PAT...")
+effective() {
+	case "$1 $2" in
+	"WB WB") echo WB ;;
+	"WC "*) echo WC ;;
+	"WB UC" | "UC "* | "UC- WB" | "UC- UC") echo UC ;;
+	*) echo "unknown" ;;
+	esac
+}
+
+# read_word xp|x ADDRESS: eight bytes of the guest's memory, as CPU 1 sees it
+read_word() {
+	hmp "$1 /1gx $(printf '0x%x' "$2")" 1 | sed -n 's/^[0-9a-f]*: \(0x[0-9a-f]*\).*/\1/p'
+}
+
+# walk ADDRESS: through the page tables that CPU 1 has now; sets PHYS, PAGE
+# (its size) and PAT (the type that its entry selects)
+walk() {
+	local va=$(($1)) shift=39 regs entry types
+	regs=$(hmp "info registers" 1)
+	entry=0x$(sed -n 's/.*CR3=\([0-9a-f]*\).*/\1/p' <<<"$regs")
+	[ $((0x$(sed -n 's/.*CR4=\([0-9a-f]*\).*/\1/p' <<<"$regs") >> 12 & 1)) = 0 ] || shift=48
+	for (( ; ; shift -= 9)); do
+		entry=$(read_word xp $(((entry & 0xffffffffff000) + (va >> shift & 511) * 8)))
+		[ $((entry & 1)) = 1 ] || return 1
+		[ "$shift" = 12 ] && break
+		[ "$shift" -le 30 ] && [ $((entry >> 7 & 1)) = 1 ] && break
+	done
+	PAGE=$((1 << (shift - 10)))K
+	PHYS=$(((entry & 0xffffffffff000 & -(1 << shift)) | (va & (1 << shift) - 1)))
+	read -ra types < <(tr -d '\r' <"$VM/console" | sed -n 's/.*x86\/PAT: Configuration \[0-7\]: //p')
+	PAT=${types[(entry >> (shift == 12 ? 7 : 12) & 1) << 2 | entry >> 3 & 3]}
+}
+
+# symbol NAME: a variable of the kernel
+symbol() {
+	run "awk '\$3 == \"$1\" { print \"0x\" \$1 }' /proc/kallsyms"
+	read_word x "$OUT"
+}
+
+# bar2 NAME: where it is, and its type by the MTRRs
+bar2() {
+	run "sed -n 3p /sys/bus/pci/devices/${F[$1]}/resource"
+	read -r BAR_START BAR_END _ <<<"$OUT"
+	BAR_START=$((BAR_START)) BAR_END=$((BAR_END))
+	mtrr_at $BAR_START
+}
+
+in_bar2() {
+	[ "$1" -ge "$BAR_START" ] && [ "$1" -le "$BAR_END" ]
+}
+
+# expect CACHED: what LIST, the kernel's list, and the mappings of BY_KERNEL and
+# BY_USER have to be, as "page table + MTRR = effective"
+expect() {
+	case "$1 $MTRR" in
+	"0 "*) LIST="write-combining " BY_KERNEL="WC + $MTRR = WC" ;;
+	"1 WB") LIST="write-back " BY_KERNEL="WB + WB = WB" ;;
+	"1 UC") LIST="uncached-minus " BY_KERNEL="UC- + UC = UC" ;;
+	esac
+	case $KERNEL in
+	6.*) BY_USER=$BY_KERNEL ;;
+	# a DAX page is inserted by its struct page, whatever the list says
+	*) BY_USER="WB + $MTRR = $MTRR" ;;
+	esac
+}
+
+# mapped_as WHAT WANT: what walk has come to
+mapped_as() {
+	is "$1" "$2" "$PAT + $MTRR = $(effective "$PAT" "$MTRR")"
+}
+
+# spin FILE SIZE: have a process map it and store on CPU 1; then walk to where
+# it says, until CPU 1 has this process's page tables
+spin() {
+	local va pa i
+	run "taskset -c 1 mapcp spin $1 $2 >/tmp/spin 2>&1 &
+		for i in \$(seq 50); do grep -q physical /tmp/spin && break; sleep 0.1; done; cat /tmp/spin"
+	read -r _ va _ pa <<<"$OUT"
+	[ -n "$pa" ] || bad "mapcp spin $1" "an address" "$OUT"
+	for ((i = 0; i < 20; i++)); do
+		walk "$va" && [ "$PHYS" = $((pa)) ] && return
+		sleep 0.1
+	done
+	bad "page tables of CPU 1 at $va" "$pa" "$(printf '0x%x' "$PHYS")"
+}
+
+spun() {
+	run "pkill -x mapcp; while pidof -s mapcp >/dev/null; do sleep 0.1; done"
+}
+
+# dax_page FILE SIZE PAGE: a program's mapping of the file or node, and the
+# kernel's of the same page
+dax_page() {
+	local pa
+	spin "$1" "$2"
+	pa=$PHYS
+	in_bar2 "$pa" || bad "the page's address" "in the BAR" "$(printf '0x%x' "$pa")"
+	[ "$PAGE" = "$3" ] || bad "size of the page" "$3" "$PAGE"
+	mapped_as "user's, page of $PAGE" "$BY_USER"
+	walk $(($(symbol page_offset_base) + pa)) || bad "walk of the direct map" "an entry" "none"
+	[ "$PHYS" = "$pa" ] || bad "direct map" "$pa" "$PHYS"
+	mapped_as "kernel's of that page" "$BY_KERNEL"
+	spun
+}
+
+# struct_pages: those of the page where the namespace begins are on the card
+struct_pages() {
+	walk $(($(symbol vmemmap_base) + (BAR_START >> 12) * 64)) || bad "walk of the struct pages" "an entry" "none"
+	in_bar2 "$PHYS" || bad "address of the struct pages" "in the BAR" "$(printf '0x%x' "$PHYS")"
+	mapped_as "struct pages on the card" "WB + $MTRR = $MTRR"
+}
+
+# remapped COUNT: the mappings of the BAR that memremap() has made
+remapped() {
+	local va pa count=0
+	run "echo 1 >/proc/sys/kernel/kptr_restrict
+		sed -n 's/^\(0x[^-]*\)-.* phys=\(0x[^ ]*\) ioremap.*/\1 \2/p' /proc/vmallocinfo
+		echo 0 >/proc/sys/kernel/kptr_restrict"
+	while read -r va pa; do
+		in_bar2 $((pa)) || continue
+		walk "$va" || bad "walk of $va" "an entry" "none"
+		[ "$PHYS" = $((pa)) ] || bad "page at $va" "$pa" "$(printf '0x%x' "$PHYS")"
+		mapped_as "kernel's at BAR + $(printf '0x%x' $((pa - BAR_START)))" "$BY_KERNEL"
+		count=$((count + 1))
+	done <<<"$OUT"
+	[ $count = "$1" ] || bad "memremap()s of the BAR" "$1" "$count"
+}
+
+# file_system MOUNT_OPTIONS: on NODE, with room for pages of 2 MiB
+file_system() {
+	run "mkfs.ext4 -q -F -b 4096 -E stride=512,stripe_width=512 $NODE && mount $1 $NODE /mnt/a &&
+		fallocate -l 64K /mnt/a/small && fallocate -l 4M /mnt/a/large"
+}
+
+dax_files() {
+	file_system "-o dax=always"
+	dax_page /mnt/a/small 64K 4K
+	dax_page /mnt/a/large 4M 2048K
+	run "umount /mnt/a"
+}
+
+# no_dax: what a program maps is in the page cache
+no_dax() {
+	file_system
+	spin /mnt/a/large 4M
+	! in_bar2 "$PHYS" || bad "the page's address" "not in the BAR" "$(printf '0x%x' "$PHYS")"
+	saw "user's page is at $(printf '0x%x' "$PHYS"), not in the BAR"
+	spun
+	run "umount /mnt/a"
+	fails "." "mount -o dax=always $NODE /mnt/a"
+	logged "${NODE#/dev/}.*DAX unsupported by block device"
+}
+
+# in_list: the kernel's list has one type for the whole BAR
+in_list() {
+	memtypes card
+	is "pat_memtype_list" "$LIST" "$OUT"
+}
+
+# bind_card CACHED LABELS MTRR
+bind_card() {
+	blank card
+	load "cached=$1" "labels=$2"
+	attach card
+	bar2 card
+	is "MTRRs" "$3" "$MTRR"
+	expect "$1"
+}
+
+modes() {
+	saw "fsdax:"
+	create card fsdax -s 256M
+	struct_pages
+	dax_files
+	saw "devdax:"
+	create card devdax -s 32M -a 4K
+	dax_page "$NODE" 2M 4K
+	create card devdax -s 32M
+	dax_page "$NODE" 2M 2048K
+	saw "raw:"
+	create card raw -s 32M
+	no_dax
+	saw "sector:"
+	create card sector -s 32M
+	no_dax
+	saw "raw, sector, and the label area:"
+	remapped 3
+	in_list
+}
+
+# labelless MTRR: by default and with cached=1
+labelless() {
+	local cached
+	for cached in 0 1; do
+		saw "cached=$cached:"
+		bind_card $cached 0 "$1"
+		NODE=/dev/pmem0
+		dax_files
+		remapped 1
+		in_list
+		detach card
+		run "rmmod iopmem_bus"
+	done
+	blank card
+}
+
+runs_in base
+
+test_default() {
+	shows "MTRRs write-back: page tables of kernel and programs in each mode"
+	bind_card 0 1 WB
+	modes
+}
+
+test_cached() {
+	shows "MTRRs write-back, cached=1: page tables of kernel and programs in each mode"
+	bind_card 1 1 WB
+	modes
+}
+
+test_labelless() {
+	shows "MTRRs write-back, labels=0: page tables of kernel and programs, by default and with cached=1"
+	labelless WB
+}
+
+runs_in moved
+
+test_default_uncached() {
+	shows "MTRRs uncached: page tables of kernel and programs in each mode"
+	bind_card 0 1 UC
+	modes
+}
+
+test_cached_uncached() {
+	shows "MTRRs uncached, cached=1: page tables of kernel and programs in each mode"
+	bind_card 1 1 UC
+	modes
+}
+
+test_labelless_uncached() {
+	shows "MTRRs uncached, labels=0: page tables of kernel and programs, by default and with cached=1"
+	labelless UC
+}
+
+runs_in bare
+
+test_bare() {
+	shows "no hypervisor, an MTRR makes the BAR uncached: it is used, and no mapping is cacheable"
+	bar2 card
+	is "MTRRs before" WB "$MTRR"
+	run "printf 'base=0x%x size=0x%x type=uncachable' $BAR_START $((512 << 20)) >/proc/mtrr"
+	bind_card 0 1 UC
+	modes
+	detach card
+	run "echo disable=\$(sed -n 's/^reg0*\([0-9]*\): base=$(printf '0x0*%x' $BAR_START) .*/\1/p' /proc/mtrr) >/proc/mtrr"
+	mtrr_at $BAR_START
+	is "MTRRs afterwards" WB "$MTRR"
+}
