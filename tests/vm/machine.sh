@@ -3,11 +3,12 @@
 # shellcheck shell=bash
 #
 # machine NAME DIR fills QEMU (arguments), APPEND (kernel command line), CPU_FLAGS,
+# OWN_ACCEL (instead of the best accelerator),
 # MODULES (loaded at boot) and SLOTS ("name slot" where behind a root port, "name
 # slot.function" where on the root bus). What is in a BAR or on the drive lives
 # in DIR and outlives the machine.
 
-QEMU=() APPEND='' CPU_FLAGS='' SLOTS=() MODULES=()
+QEMU=() APPEND='' CPU_FLAGS='' OWN_ACCEL='' SLOTS=() MODULES=()
 
 # bar NAME SIZE SLOT: ivshmem, whose BAR 2 is 64-bit and prefetchable
 bar() {
@@ -65,7 +66,7 @@ iommu() {
 
 machine() {
 	DIR=$2
-	QEMU=(-smp 2 -m 2G) APPEND='' CPU_FLAGS='' SLOTS=() MODULES=()
+	QEMU=(-smp 2 -m 2G) APPEND='' CPU_FLAGS='' OWN_ACCEL='' SLOTS=() MODULES=()
 	case $1 in
 	demo)
 		bar card 512M 10
@@ -117,6 +118,17 @@ machine() {
 		CPU_FLAGS=,-hypervisor
 		bar large 8G 13
 		bar card 512M 10
+		;;
+	# for what is timed: its clock counts instructions, so that times repeat
+	exact)
+		OWN_ACCEL=tcg,thread=single
+		CPU_FLAGS=,phys-bits=46
+		QEMU=(-smp 1 -m 2G -icount "shift=0,sleep=off")
+		bar_on_root huge 1T 18.0
+		bar_on_root small 256M 18.1
+		for ((i = 0; i < 64; i++)); do
+			bar_on_root "many$i" 4M "$(printf '%x.%d' $((16 + i / 8)) $((i % 8)))"
+		done
 		;;
 	nopat)
 		APPEND+=" nopat"

@@ -16,7 +16,10 @@ declare -A F
 VM=
 IMAGE=
 CHILD=
-BOOT_SECONDS=120
+# 5-level paging makes KASAN complain under TCG. With erms and fsrm the kernel
+# copies and clears by bytes, which is slow when emulated.
+TCG_CPU=max,la57=off,-erms,-fsrm
+BOOT_SECONDS=240
 GUEST_SECONDS=120
 
 vm_prepare() {
@@ -29,8 +32,7 @@ vm_prepare() {
 	ACCEL=$("$top/tests/vm/accel" "$IMAGE") || exit
 	case $ACCEL in
 	kvm) CPU=host ;;
-	# 5-level paging makes KASAN complain under TCG
-	*) CPU=max,la57=off,-erms,-fsrm ACCEL=tcg,thread=multi ;;
+	*) CPU=$TCG_CPU ACCEL=tcg,thread=multi ;;
 	esac
 }
 
@@ -48,8 +50,10 @@ vm_wait() {
 #
 # In a subshell. QEMU ends with the shell that started it, however that ends.
 vm_qemu() {
+	local accel=$ACCEL cpu=$CPU
+	[ -z "$OWN_ACCEL" ] || accel=$OWN_ACCEL cpu=$TCG_CPU
 	exec setpriv --pdeathsig KILL qemu-system-x86_64 \
-		-machine q35 -accel "$ACCEL" -cpu "$CPU$CPU_FLAGS" \
+		-machine q35 -accel "$accel" -cpu "$cpu$CPU_FLAGS" \
 		-nodefaults -display none -no-reboot \
 		-kernel "$IMAGE/vmlinuz" -initrd "$IMAGE/initrd" \
 		-append "console=ttyS0 panic=-1 oops=panic no_timer_check$APPEND" \

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# What binding costs, and that nothing is done on the way of reads and writes
+# shellcheck shell=bash
+
+# binding NAME...: bind blank functions one after another, each until it has
+# been probed to the end. Prints the microseconds that each takes.
+binding() {
+	local name
+	run "cd /sys/bus/pci/drivers/iopmem
+		for f in $(for name in "$@"; do echo "${F[$name]}"; done | tr '\n' ' '); do
+			echo iopmem >/sys/bus/pci/devices/\$f/driver_override
+			start=\${EPOCHREALTIME/./}
+			echo \$f >bind && cat \$f/ndbus*/wait_probe >/dev/null || exit
+			echo \$((\${EPOCHREALTIME/./} - start))
+		done"
+}
+
+# lowest NAME TIMES: the shortest time of several to bind a function, since
+# waits for the timer's next tick come on top
+lowest() {
+	local i
+	for ((i = 0; i < $2; i++)); do
+		binding "$1"
+		echo "$OUT"
+		detach "$1"
+	done | sort -n | head -n 1
+}
+
+# at_most WHAT LIMIT GOT
+at_most() {
+	awk -v a="$3" -v b="$2" 'BEGIN { exit !(a <= b) }' || bad "$1" "at most $2" "$3"
+	saw "$1: $3, at most $2"
+}
+
+ratio() {
+	awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", a / b }'
+}
+
+runs_in exact
+
+test_size() {
+	local small huge
+	shows "binding a BAR of 1 TiB takes as long as one of 256 MiB"
+	load
+	small=$(lowest small 10)
+	huge=$(lowest huge 10)
+	saw "256 MiB: $small us, 1 TiB: $huge us"
+	at_most "1 TiB to 256 MiB" 1.5 "$(ratio "$huge" "$small")"
+}
+
+test_functions() {
+	local names=() i eighth last
+	shows "binding a function takes as long with 63 others bound as with 7"
+	for ((i = 0; i < 63; i++)); do
+		names+=("many$i")
+	done
+	load
+	binding "${names[@]:0:7}"
+	eighth=$(lowest many63 10)
+	binding "${names[@]:7}"
+	last=$(lowest many63 10)
+	saw "with 7 others: $eighth us, with 63: $last us"
+	at_most "with 63 to with 7" 1.5 "$(ratio "$last" "$eighth")"
+}
+
+# calls COMMAND: the module's functions that are entered meanwhile
+calls() {
+	run "mountpoint -q /sys/kernel/tracing || mount -t tracefs tracing /sys/kernel/tracing
+		cd /sys/kernel/tracing
+		echo ':mod:iopmem_bus' >set_ftrace_filter && echo function >current_tracer || exit
+		$1
+		sed -n 's/^[^#].*: \([a-z_.0-9]*\) <-.*/\1/p' trace | sort -u | tr '\n' ' '
+		echo nop >current_tracer"
+}
+
+# io ARGUMENTS: fio over 512 KiB, silent
+io() {
+	echo "fio --name=io --bs=4k --size=8M --io_size=512k --rw=randrw $* --output=/dev/null || exit"
+}
+
+runs_in base
+
+test_io() {
+	local raw dax
+	shows "no function of the driver runs on a read, write or page fault, and only the flush on fsync"
+	blank card
+	load
+	attach card
+	create card raw -s 64M
+	raw=$NODE
+	create card fsdax -s 64M
+	dax=$NODE
+	# the journal's own commits flush
+	run "mkfs.ext4 -q -F -b 4096 $dax && mount -o dax=always,commit=3600 $dax /mnt/a && dd if=/dev/zero of=/mnt/a/file bs=1M count=8 status=none && fallocate -l 4M /mnt/a/new && sync"
+	create card devdax -s 64M
+	calls "$(io --filename="$raw" --direct=1 --ioengine=psync)"
+	is "raw, psync" "" "$OUT"
+	calls "$(io --filename=/mnt/a/file --ioengine=psync)"
+	is "file, psync" "" "$OUT"
+	calls "$(io --filename=/mnt/a/file --ioengine=mmap)"
+	is "file, mmap" "" "$OUT"
+	calls "mapcp out /mnt/a/new 4M >/dev/null; timeout 1 mapcp hold /mnt/a/new 4M >/dev/null"
+	is "file, page faults" "" "$OUT"
+	calls "timeout 1 mapcp hold $NODE 8M >/dev/null"
+	is "devdax, page faults" "" "$OUT"
+	calls "$(io --filename="$raw" --direct=1 --ioengine=psync --fsync=8)"
+	like "raw, psync and fsync" "^(iopmem_drain )?iopmem_flush $" "$OUT"
+	calls "$(io --filename=/mnt/a/file --ioengine=psync --fsync=8)"
+	like "file, psync and fsync" "^(iopmem_drain )?iopmem_flush $" "$OUT"
+	calls "$(io --filename=/mnt/a/file --ioengine=mmap --fsync=8)"
+	like "file, mmap and msync" "^(iopmem_drain )?iopmem_flush $" "$OUT"
+}
