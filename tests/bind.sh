@@ -46,6 +46,13 @@ test_new_id() {
 	logged "iopmem ${F[tiny]}: BAR 2 .*: smaller than 4 MiB, passed over"
 }
 
+test_parameters() {
+	shows "the parameters' defaults, and that sysfs does not let them be written"
+	load
+	run "cd /sys/module/iopmem_bus/parameters && for p in *; do echo \$p=\$(cat \$p) \$(stat -c %a \$p); done | tr '\n' ' '"
+	is "parameters" "bars=0-5 444 cached=N 444 ids=(null) 444 labels=Y 444 " "$OUT"
+}
+
 test_ids() {
 	shows "ids= binds at load, with subvendor, subdevice, class and mask as vfio-pci has them"
 	load ids=1af4:1110
