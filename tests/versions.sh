@@ -7,12 +7,12 @@ runs_in base
 # 128 MiB, and labels-1.1 the same after "ndctl init-labels -V 1.1". They hold
 # the bytes that are not zero, as
 #
-#	od -v -Ax -tx1 -w32 kept.bar | grep -vE '^[0-9a-f]+( 00)*$'
+#	od -v -Ax -tx1 -w32 recorded.bar | grep -vE '^[0-9a-f]+( 00)*$'
 #
 # prints them. They stay as they are: the card in the field has these.
 
 # recorded VERSION FILE: the recorded bytes into a file of zeros
-recorded() {
+record_of() {
 	local at bytes
 	while read -r at bytes; do
 		[ "$at" != '#' ] || continue
@@ -35,9 +35,9 @@ recorded_namespaces() {
 # With the uuids given, the labels are the same each time.
 three_namespaces() {
 	local uuid=00000000-0000-4000-8000-00000000000
-	create kept fsdax -s 32M --map=mem -n files -u ${uuid}1
-	create kept devdax -s 32M --map=mem -n pages -u ${uuid}2
-	create kept raw -s 16M -n plain -u ${uuid}3
+	create recorded fsdax -s 32M --map=mem -n files -u ${uuid}1
+	create recorded devdax -s 32M --map=mem -n pages -u ${uuid}2
+	create recorded raw -s 16M -n plain -u ${uuid}3
 }
 
 # namespaces in the JSON in OUT
@@ -56,22 +56,22 @@ test_read() {
 	load
 	for v in 1.2 1.1; do
 		new_text
-		blank kept
-		recorded $v "$DIR/kept.bar"
-		attach kept
+		blank recorded
+		record_of $v "$DIR/recorded.bar"
+		attach recorded
 		run "ndctl list -N"
 		is "labels $v" "$(recorded_namespaces $v)" "$(listed)"
 		run "echo '$text' | dd of=/dev/pmem0.2 bs=4096 conv=sync,fsync oflag=direct status=none"
-		is "plain begins in the BAR at" $((64 << 20)) "$(found "$text" "$DIR/kept.bar")"
-		create kept fsdax -s 16M -n added --map=mem
+		is "plain begins in the BAR at" $((64 << 20)) "$(found "$text" "$DIR/recorded.bar")"
+		create recorded fsdax -s 16M -n added --map=mem
 		run "ndctl destroy-namespace -f namespace0.2"
-		detach kept
-		attach kept
+		detach recorded
+		attach recorded
 		run "ndctl list -N"
 		like "labels $v, after binding again" '^added fsdax [^,]*, files fsdax [^,]*, pages devdax [^,]*$' "$(listed)"
 		is "minor version in the index" "${v#1.}" \
-			"$(od -An -tu2 -j $(((128 << 20) - 131072 + 62)) -N2 "$DIR/kept.bar" | xargs)"
-		detach kept
+			"$(od -An -tu2 -j $(((128 << 20) - 131072 + 62)) -N2 "$DIR/recorded.bar" | xargs)"
+		detach recorded
 	done
 }
 
@@ -80,17 +80,17 @@ test_written() {
 	shows "labels written now, 1.1 and 1.2, are the recorded ones byte for byte, so what read these reads them"
 	load
 	for v in 1.2 1.1; do
-		blank kept
-		attach kept
+		blank recorded
+		attach recorded
 		[ $v = 1.2 ] ||
-			run "ndctl disable-region $(region_of kept) && ndctl init-labels -V $v nmem0 && ndctl enable-region $(region_of kept)"
+			run "ndctl disable-region $(region_of recorded) && ndctl init-labels -V $v nmem0 && ndctl enable-region $(region_of recorded)"
 		three_namespaces
-		detach kept
+		detach recorded
 		rm -f "$DIR/recorded"
 		truncate -s 128M "$DIR/recorded"
-		recorded $v "$DIR/recorded"
+		record_of $v "$DIR/recorded"
 		is "labels $v, bytes of the label area that differ" 0 \
-			"$(cmp -l -i $(((128 << 20) - 131072)) "$DIR/recorded" "$DIR/kept.bar" 2>&1 | wc -l)"
+			"$(cmp -l -i $(((128 << 20) - 131072)) "$DIR/recorded" "$DIR/recorded.bar" 2>&1 | wc -l)"
 	done
 	rm "$DIR/recorded"
 }

@@ -80,6 +80,7 @@ machine() {
 		bar cut 64M 11
 		drive 12
 		bar kept 128M 14
+		bar recorded 128M 15
 		bar_on_root pair0 64M 18.0
 		bar_on_root pair1 64M 18.1
 		bar_on_root tiny 1M 19.0
