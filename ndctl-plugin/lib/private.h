@@ -120,4 +120,27 @@ int function_config(struct iopmem_function *fn, unsigned int want,
 /* region.c */
 void regions_read(struct iopmem_ctx *ctx);
 
+/* target.c */
+struct statx;
+
+/**
+ * struct target - where on which BAR a file's device lies
+ * @device: its name, "pmem0p1" or "dax0.1"
+ * @devdax: a device-dax node, which is its own contents
+ * @resource: the CPU's address of its first byte
+ * @size: bytes
+ * @align: what mappings of it are aligned to
+ */
+struct target {
+	struct iopmem_bar *bar;
+	char device[64];
+	bool devdax;
+	uint64_t resource;
+	uint64_t size;
+	uint64_t align;
+};
+
+int target_find(struct iopmem_ctx *ctx, const char *path,
+		const struct statx *st, struct target *t);
+
 #endif /* _IOPMEM_PRIVATE_H_ */

@@ -1,0 +1,469 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* A file's contents mapped for DMA, and where they are */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <linux/fiemap.h>
+#include <linux/fs.h>
+
+#include "private.h"
+
+#define PAGEMAP		"/proc/self/pagemap"
+#define EXTENTS		128	/* a call */
+#define ENTRIES		4096	/* of pagemap, a read */
+
+struct iopmem_extent {
+	struct iopmem_map *map;
+	uint64_t offset;
+	uint64_t length;
+	uint64_t resource;
+	uint64_t bus_address;
+};
+
+/**
+ * struct iopmem_map - a mapping
+ * @base: what mmap(2) gave, @base_length bytes from @base_offset on
+ * @offset: where the caller's part begins, @length bytes
+ */
+struct iopmem_map {
+	struct iopmem_ctx *ctx;
+	char *path;
+	struct target target;
+	bool read_only;
+	char *base;
+	uint64_t base_offset;
+	uint64_t base_length;
+	uint64_t offset;
+	uint64_t length;
+	struct iopmem_extent *extents;
+	size_t num_extents;
+};
+
+/* Not opened before it is known to be no device that opening does something to */
+static int open_checked(struct iopmem_map *map, unsigned int flags,
+			struct statx *st)
+{
+	const int how = flags & IOPMEM_MAP_READ_ONLY ? O_RDONLY : O_RDWR;
+	struct iopmem_ctx *ctx = map->ctx;
+	char self[32];
+	int fd, at, rc;
+
+	at = open(map->path, O_PATH | O_CLOEXEC);
+	if (at < 0)
+		return failed(ctx, -errno, "%s: %s", map->path, strerror(errno));
+	if (statx(at, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_MNT_ID, st))
+		rc = failed(ctx, -errno, "%s: %s", map->path, strerror(errno));
+	else if (S_ISBLK(st->stx_mode))
+		rc = failed(ctx, -ENXIO,
+			    "%s: is a block device: give a file on it, or a device-dax node",
+			    map->path);
+	else if (!S_ISREG(st->stx_mode) && !S_ISCHR(st->stx_mode))
+		rc = failed(ctx, -ENXIO,
+			    "%s: is neither a file nor a device-dax node",
+			    map->path);
+	else
+		rc = target_find(ctx, map->path, st, &map->target);
+	if (rc) {
+		close(at);
+		return rc;
+	}
+
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", at);
+	fd = open(self, how | O_CLOEXEC);
+	if (fd < 0)
+		fd = failed(ctx, -errno, "%s: %s", map->path, strerror(errno));
+	close(at);
+	return fd;
+}
+
+static int check_dax(struct iopmem_map *map, const struct statx *st)
+{
+	if (map->target.devdax || st->stx_attributes & STATX_ATTR_DAX)
+		return 0;
+	return failed(map->ctx, -EOPNOTSUPP,
+		      "%s: is not DAX, a mapping of it is in RAM: mount %s with -o dax=always, in fsdax mode",
+		      map->path, map->target.device);
+}
+
+/* 0 as @length: all that follows */
+static int check_range(struct iopmem_map *map, uint64_t size)
+{
+	if (!size)
+		return failed(map->ctx, -ERANGE, "%s: is empty, write to it first",
+			      map->path);
+	if (map->offset >= size)
+		return failed(map->ctx, -ERANGE,
+			      "%s: has %" PRIu64 " bytes, offset %" PRIu64 " is beyond its end",
+			      map->path, size, map->offset);
+	if (map->length > size - map->offset)
+		return failed(map->ctx, -ERANGE,
+			      "%s: has %" PRIu64 " bytes, %" PRIu64
+			      " from offset %" PRIu64 " on are more",
+			      map->path, size, map->length, map->offset);
+	if (!map->length)
+		map->length = size - map->offset;
+	return 0;
+}
+
+static int do_map(struct iopmem_map *map, int fd)
+{
+	const int prot = map->read_only ? PROT_READ : PROT_READ | PROT_WRITE;
+	const uint64_t mask = map->target.align - 1;
+	char *base;
+
+	map->base_offset = map->offset & ~mask;
+	map->base_length = ((map->offset + map->length + mask) & ~mask) -
+		map->base_offset;
+	base = mmap(NULL, map->base_length, prot, MAP_SHARED, fd,
+		    map->base_offset);
+	if (base == MAP_FAILED)
+		return failed(map->ctx, -errno, "%s: mmap: %s", map->path,
+			      strerror(errno));
+	map->base = base;
+	return 0;
+}
+
+/* Unlike touching them, this tells in place of a signal. */
+static int populate(struct iopmem_map *map)
+{
+	const int how = map->read_only ? MADV_POPULATE_READ : MADV_POPULATE_WRITE;
+
+	if (!madvise(map->base, map->base_length, how))
+		return 0;
+	return failed(map->ctx, -errno,
+		      "%s: its pages cannot be had: %s: is there space left, and is it being truncated or unbound?",
+		      map->path, strerror(errno));
+}
+
+static int file_pieces(struct iopmem_map *map, int fd, struct pieces *p)
+{
+	union {
+		struct fiemap head;
+		char bytes[sizeof(struct fiemap) +
+			   EXTENTS * sizeof(struct fiemap_extent)];
+	} buf;
+	const char *why;
+	int rc;
+
+	while (p->at < p->end) {
+		memset(&buf, 0, sizeof(buf));
+		buf.head.fm_start = p->at;
+		buf.head.fm_length = p->end - p->at;
+		buf.head.fm_flags = FIEMAP_FLAG_SYNC;
+		buf.head.fm_extent_count = EXTENTS;
+		if (ioctl(fd, FS_IOC_FIEMAP, &buf))
+			return failed(map->ctx, -errno,
+				      "%s: its file system does not tell its extents: %s",
+				      map->path, strerror(errno));
+		rc = parse_fiemap(&buf, sizeof(buf), p, &why);
+		if (rc == -EOPNOTSUPP)
+			return failed(map->ctx, rc, "%s: at offset %" PRIu64 " it %s",
+				      map->path, p->at, why);
+		if (rc == -ENOMEM)
+			return failed(map->ctx, rc, "out of memory");
+		if (rc)
+			return failed(map->ctx, rc,
+				      "%s: FIEMAP gives what makes no sense, report it",
+				      map->path);
+	}
+	return 0;
+}
+
+static int devdax_pieces(struct iopmem_map *map, struct pieces *p)
+{
+	p->list = malloc(sizeof(*p->list));
+	if (!p->list)
+		return failed(map->ctx, -ENOMEM, "out of memory");
+	p->list[0] = (struct piece){ map->offset, map->offset, map->length };
+	p->n = 1;
+	return 0;
+}
+
+/* From places on the device to addresses */
+static int place(struct iopmem_map *map, const struct pieces *p)
+{
+	const struct target *t = &map->target;
+	const struct resource *bar = &t->bar->res;
+	uint64_t bus;
+	size_t i;
+	int rc = iopmem_bar_get_bus_address(t->bar, &bus);
+
+	if (rc)
+		return rc;
+	map->extents = calloc(p->n, sizeof(*map->extents));
+	if (!map->extents)
+		return failed(map->ctx, -ENOMEM, "out of memory");
+	for (i = 0; i < p->n; i++) {
+		const struct piece *piece = &p->list[i];
+		uint64_t resource = t->resource + piece->physical;
+
+		if (piece->physical > t->size ||
+		    piece->length > t->size - piece->physical ||
+		    resource < bar->start || resource > bar->end ||
+		    piece->length - 1 > bar->end - resource)
+			return failed(map->ctx, -EINVAL,
+				      "%s: at offset %" PRIu64 " it is not within %s, report it",
+				      map->path, piece->logical, t->device);
+		map->extents[i] = (struct iopmem_extent){
+			.map = map,
+			.offset = piece->logical,
+			.length = piece->length,
+			.resource = resource,
+			.bus_address = bus + (resource - bar->start),
+		};
+	}
+	map->num_extents = p->n;
+	return 0;
+}
+
+static int check_page(struct iopmem_map *map, const void *entries, size_t len,
+		      size_t index, uint64_t offset, uint64_t want)
+{
+	uint64_t address;
+	int rc = parse_pagemap(entries, len, index, sysconf(_SC_PAGESIZE),
+			       &address);
+
+	if (rc == -EPERM)
+		return failed(map->ctx, rc,
+			      "%s: physical addresses need root, with CAP_SYS_ADMIN",
+			      map->path);
+	if (rc == -ENXIO)
+		return failed(map->ctx, -EAGAIN,
+			      "%s: its page at offset %" PRIu64
+			      " has gone, is it being moved? Try again",
+			      map->path, offset);
+	if (rc)
+		return failed(map->ctx, rc,
+			      PAGEMAP " gives what makes no sense, report it");
+	if (address != want)
+		return failed(map->ctx, -EAGAIN,
+			      "%s: its page at offset %" PRIu64
+			      " is at 0x%" PRIx64
+			      " and its extent says 0x%" PRIx64
+			      ": has it been moved? Try again",
+			      map->path, offset, address, want);
+	return 0;
+}
+
+/* Every page of the extent against the page table */
+static int check_extent(struct iopmem_map *map, int fd,
+			const struct iopmem_extent *e)
+{
+	const uint64_t page = sysconf(_SC_PAGESIZE);
+	uint64_t entries[ENTRIES];
+	uint64_t at = e->offset & ~(page - 1);
+	uint64_t want = e->resource - (e->offset - at);
+	uint64_t end = e->offset + e->length;
+	size_t i, n;
+
+	while (at < end) {
+		uint64_t first = (uintptr_t)(map->base + (at - map->base_offset));
+		ssize_t got;
+		int rc;
+
+		n = (end - at + page - 1) / page;
+		if (n > ENTRIES)
+			n = ENTRIES;
+		got = pread(fd, entries, n * sizeof(*entries),
+			    first / page * sizeof(*entries));
+		if (got < 0)
+			return failed(map->ctx, -errno, PAGEMAP ": %s",
+				      strerror(errno));
+		for (i = 0; i < n; i++, at += page, want += page) {
+			rc = check_page(map, entries, got, i, at, want);
+			if (rc)
+				return rc;
+		}
+	}
+	return 0;
+}
+
+static int check_extents(struct iopmem_map *map)
+{
+	int fd = open(PAGEMAP, O_RDONLY | O_CLOEXEC), rc = 0;
+	size_t i;
+
+	if (fd < 0)
+		return failed(map->ctx, -errno, PAGEMAP ": %s", strerror(errno));
+	for (i = 0; i < map->num_extents && !rc; i++)
+		rc = check_extent(map, fd, &map->extents[i]);
+	close(fd);
+	return rc;
+}
+
+static int find_extents(struct iopmem_map *map, int fd)
+{
+	struct pieces p = {
+		.at = map->offset,
+		.end = map->offset + map->length,
+	};
+	int rc;
+
+	rc = map->target.devdax ? devdax_pieces(map, &p) :
+		file_pieces(map, fd, &p);
+	if (!rc)
+		rc = place(map, &p);
+	free(p.list);
+	return rc;
+}
+
+/*
+ * Writing faults come before FIEMAP, since they allocate; reading ones after it,
+ * since in a hole they would take memory.
+ */
+static int fill(struct iopmem_map *map, unsigned int flags)
+{
+	struct statx st;
+	int fd, rc;
+
+	fd = open_checked(map, flags, &st);
+	if (fd < 0)
+		return fd;
+	rc = check_dax(map, &st);
+	if (!rc)
+		rc = check_range(map, map->target.devdax ? map->target.size :
+				 st.stx_size);
+	if (!rc)
+		rc = do_map(map, fd);
+	if (!rc && !map->read_only)
+		rc = populate(map);
+	if (!rc)
+		rc = find_extents(map, fd);
+	if (!rc && map->read_only)
+		rc = populate(map);
+	if (!rc)
+		rc = check_extents(map);
+	close(fd);
+	return rc;
+}
+
+EXPORT int iopmem_map_file(struct iopmem_ctx *ctx, const char *path,
+			   uint64_t offset, uint64_t length,
+			   unsigned int flags, struct iopmem_map **result)
+{
+	struct iopmem_map *map;
+	int rc;
+
+	if (flags & ~IOPMEM_MAP_READ_ONLY)
+		return failed(ctx, -EINVAL, "%s: flags 0x%x are unknown", path,
+			      flags);
+	map = calloc(1, sizeof(*map));
+	if (!map)
+		return failed(ctx, -ENOMEM, "out of memory");
+	map->ctx = iopmem_ref(ctx);
+	map->offset = offset;
+	map->length = length;
+	map->read_only = flags & IOPMEM_MAP_READ_ONLY;
+	map->path = strdup(path);
+	rc = map->path ? fill(map, flags) : failed(ctx, -ENOMEM, "out of memory");
+	if (rc) {
+		iopmem_unmap(map);
+		return rc;
+	}
+	*result = map;
+	return 0;
+}
+
+EXPORT void iopmem_unmap(struct iopmem_map *map)
+{
+	if (!map)
+		return;
+	if (map->base)
+		munmap(map->base, map->base_length);
+	iopmem_unref(map->ctx);
+	free(map->extents);
+	free(map->path);
+	free(map);
+}
+
+EXPORT void *iopmem_map_get_address(struct iopmem_map *map)
+{
+	return map->base + (map->offset - map->base_offset);
+}
+
+EXPORT uint64_t iopmem_map_get_offset(struct iopmem_map *map)
+{
+	return map->offset;
+}
+
+EXPORT uint64_t iopmem_map_get_length(struct iopmem_map *map)
+{
+	return map->length;
+}
+
+EXPORT const char *iopmem_map_get_device(struct iopmem_map *map)
+{
+	return map->target.device;
+}
+
+EXPORT bool iopmem_map_is_devdax(struct iopmem_map *map)
+{
+	return map->target.devdax;
+}
+
+/* A read may not pass the posted writes before it, so they are there then. */
+EXPORT int iopmem_map_sync(struct iopmem_map *map)
+{
+	if (map->target.devdax) {
+		__sync_synchronize();
+		/* atomic, so that the compiler leaves it in */
+		(void)__atomic_load_n((char *)iopmem_map_get_address(map),
+				      __ATOMIC_SEQ_CST);
+		return 0;
+	}
+	if (msync(map->base, map->base_length, MS_SYNC))
+		return failed(map->ctx, -errno,
+			      "%s: msync: %s: has the function been reset, or is it gone?",
+			      map->path, strerror(errno));
+	return 0;
+}
+
+EXPORT struct iopmem_extent *iopmem_extent_get_first(struct iopmem_map *map)
+{
+	return map->extents;
+}
+
+EXPORT struct iopmem_extent *iopmem_extent_get_next(struct iopmem_extent *e)
+{
+	struct iopmem_map *map = e->map;
+
+	return ++e < map->extents + map->num_extents ? e : NULL;
+}
+
+EXPORT uint64_t iopmem_extent_get_offset(struct iopmem_extent *e)
+{
+	return e->offset;
+}
+
+EXPORT uint64_t iopmem_extent_get_length(struct iopmem_extent *e)
+{
+	return e->length;
+}
+
+EXPORT uint64_t iopmem_extent_get_resource(struct iopmem_extent *e)
+{
+	return e->resource;
+}
+
+EXPORT uint64_t iopmem_extent_get_bus_address(struct iopmem_extent *e)
+{
+	return e->bus_address;
+}
+
+EXPORT struct iopmem_bar *iopmem_extent_get_bar(struct iopmem_extent *e)
+{
+	return e->map->target.bar;
+}
+
+EXPORT uint64_t iopmem_extent_get_bar_offset(struct iopmem_extent *e)
+{
+	return e->resource - e->map->target.bar->res.start;
+}
