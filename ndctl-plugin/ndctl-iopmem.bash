@@ -2,7 +2,7 @@
 # bash completion of ndctl-iopmem, and, for who wants it, "ndctl iopmem"
 # shellcheck shell=bash
 
-# Functions by address, or what an option wants.
+# What an option wants.
 __ndctl_iopmem_values() {
 	case $1 in
 	-b | --bus) ndctl list -B 2>/dev/null | sed -n 's/.*"provider":"\(.*\)".*/\1/p' ;;
@@ -11,6 +11,7 @@ __ndctl_iopmem_values() {
 	-n | --namespace) ndctl list -N 2>/dev/null | sed -n 's/.*"dev":"\(.*\)".*/\1/p' ;;
 	-m | --mode) printf '%s\n' raw sector fsdax devdax ;;
 	-U | --numa-node) cd /sys/devices/system/node 2>/dev/null && printf '%s\n' node[0-9]* | sed 's/node//' ;;
+	-o | --offset | -l | --length) ;;
 	*) return 1 ;;
 	esac
 }
@@ -28,6 +29,9 @@ __ndctl_iopmem() {
 	elif [[ $cur == -* ]]; then
 		options=$(ndctl-iopmem "${words[first]}" --help 2>/dev/null | grep -oE -- '--[a-z-]+')
 		mapfile -t COMPREPLY < <(compgen -W "$options --help" -- "$cur")
+	elif [ "${words[first]}" = extents ]; then
+		compopt -o filenames
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 	else
 		mapfile -t COMPREPLY < <(compgen -W "$(cd /sys/bus/pci/devices && echo *)" -- "$cur")
 	fi

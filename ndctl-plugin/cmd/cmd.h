@@ -33,6 +33,7 @@ struct command {
 	int (*run)(int argc, char **argv, struct iopmem_ctx *ctx);
 };
 
+extern const struct command command_extents;
 extern const struct command command_list;
 
 /* main.c */
