@@ -84,7 +84,7 @@ machine() {
 		bar_on_root pair0 64M 18.0
 		bar_on_root pair1 64M 18.1
 		bar_on_root tiny 1M 19.0
-		on_root registers 1a edu
+		on_root registers 1a edu,dma_mask=0xffffffffffffffff
 		on_root ports 1b pci-serial
 		;;
 	# another machine that two cards have moved to, with an IOMMU

@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Where the contents of files are: what ndctl-iopmem extents says, against the
+# BAR's file on the host, and the library's examples
+# shellcheck shell=bash
+runs_in base
+
+# values KEY: all of them in OUT, one a line
+values() {
+	sed -n "s/^ *\"$1\":\"\?\([^\",]*\)\"\?,\?\$/\1/p" <<<"$OUT"
+}
+
+# in_place FILE DATA [OFFSET LENGTH]: each extent's place in the BAR has what is
+# in DATA, a file on the host, and the addresses are the BAR's
+in_place() {
+	local file=$1 data=$2 from=${3:-0} offsets lengths places resources buses at next i
+	local length=${4:-$(($(stat -c %s "$data") - from))} start bus
+	at=/sys/bus/nd/devices/$(region_of card)/iopmem/bus_address
+	run "sed -n '3s/ .*//p' /sys/bus/pci/devices/${F[card]}/resource"
+	start=$((OUT))
+	run "cat $at"
+	bus=$((OUT))
+	run "ndctl-iopmem extents $file ${3:+--offset=$3 --length=$4}"
+	mapfile -t offsets < <(values offset)
+	mapfile -t lengths < <(values length)
+	mapfile -t places < <(values bar_offset)
+	mapfile -t buses < <(values bus_address)
+	is "$file: functions, BARs" "${F[card]} 2" "$(values function | sort -u) $(values bar | sort -u)"
+	mapfile -t resources < <(values resource)
+	next=$from
+	for ((i = 0; i < ${#offsets[@]}; i++)); do
+		[ "${offsets[i]}" = "$next" ] || bad "extent $i" "to begin at $next" "${offsets[i]}"
+		[ $((start + places[i])) = "${resources[i]}" ] || bad "resource $i" $((start + places[i])) "${resources[i]}"
+		[ $((bus + places[i])) = "${buses[i]}" ] || bad "bus address $i" $((bus + places[i])) "${buses[i]}"
+		cmp -n "${lengths[i]}" -i "${places[i]}:${offsets[i]}" "$DIR/card.bar" "$data" >&2 ||
+			bad "extent $i in the BAR, at ${places[i]}" "the bytes of $file from ${offsets[i]} on" "others"
+		next=$((next + lengths[i]))
+	done
+	is "extents end at" $((from + length)) "$next"
+	EXTENTS=${#offsets[@]}
+	saw "$EXTENTS extents, each byte-equal in the BAR's file"
+}
+
+# The contents come from the host. Two files that grow by turns.
+on_fs() {
+	blank card
+	load
+	attach card
+	create card fsdax -s 400M
+	run "$1 $NODE && mount -o dax=always $NODE /mnt/a"
+	head -c 1000000 /dev/urandom >"$VM/share/data"
+	run "for i in \$(seq 0 15); do
+			for f in file other; do
+				dd if=/host/data of=/mnt/a/\$f bs=64K skip=\$i seek=\$i count=1 conv=notrunc,fsync status=none
+			done
+		done"
+	in_place /mnt/a/file "$VM/share/data"
+	run "ndctl-iopmem extents /mnt/a/file"
+	is "size" 1000000 "$(values size)"
+	is "mode" fsdax "$(values mode)"
+	is "device" "${NODE#/dev/}" "$(values device)"
+	like "holds" "nobody truncates" "$OUT"
+	[ "$EXTENTS" -gt 1 ] || bad "extents of a file that grew beside another" "several" "$EXTENTS"
+	in_place /mnt/a/file "$VM/share/data" 65000 300001
+	in_place /mnt/a/file "$VM/share/data" 999999 1
+}
+
+test_ext4() {
+	shows "a file on ext4 is in the BAR where extents says, with its parts"
+	on_fs "mkfs.ext4 -q -F -b 4096"
+}
+
+test_xfs() {
+	shows "a file on xfs is in the BAR where extents says; cloned, it is refused"
+	on_fs "mkfs.xfs -q -f -m reflink=1"
+	run "cp --reflink=always /mnt/a/file /mnt/a/clone"
+	fails "clone: at offset 0 it shares its blocks with another file" "ndctl-iopmem extents /mnt/a/clone"
+	run "cp --reflink=never /mnt/a/clone /mnt/a/copy && sync /mnt/a/copy"
+	in_place /mnt/a/copy "$VM/share/data"
+}
+
+test_partition() {
+	shows "a file on a partition is where extents says"
+	blank card
+	load
+	attach card
+	create card fsdax -s 128M
+	run "addpart $NODE 1 4096 8192; addpart $NODE 2 24576 131072; udevadm settle; mkfs.ext4 -q -F -b 4096 ${NODE}p2 && mount -o dax=always ${NODE}p2 /mnt/a"
+	head -c 300000 /dev/urandom >"$VM/share/data"
+	run "cp /host/data /mnt/a/file && sync /mnt/a/file"
+	in_place /mnt/a/file "$VM/share/data"
+	run "ndctl-iopmem extents /mnt/a/file"
+	is "device" "${NODE#/dev/}p2" "$(values device)"
+}
+
+test_labelless() {
+	shows "the same with labels=0, where the namespace itself is the block device"
+	blank card
+	load labels=0
+	attach card
+	run "ndctl create-namespace -f -e namespace0.0 -m fsdax --map=mem"
+	run "mkfs.ext4 -q -F -b 4096 /dev/pmem0 && mount -o dax=always /dev/pmem0 /mnt/a"
+	head -c 300000 /dev/urandom >"$VM/share/data"
+	run "cp /host/data /mnt/a/file && sync /mnt/a/file"
+	in_place /mnt/a/file "$VM/share/data"
+}
+
+test_devdax() {
+	local align
+	shows "a device-dax node and parts of it are in the BAR where extents says"
+	for align in 4K 2M; do
+		blank card
+		load
+		attach card
+		create card fsdax -s 32M
+		create card devdax -s 64M -a $align
+		head -c 8M /dev/urandom >"$VM/share/data"
+		run "mapcp in $NODE 8M </host/data"
+		in_place "$NODE" "$VM/share/data" 0 $((8 << 20))
+		is "extents" 1 "$EXTENTS"
+		in_place "$NODE" "$VM/share/data" 2097000 3000001
+		run "ndctl-iopmem extents $NODE"
+		is "size of all" "$(guest "cat /sys/bus/dax/devices/${NODE#/dev/}/size")" "$(values size)"
+		is "mode" devdax "$(values mode)"
+		like "holds" "while the namespace is there" "$OUT"
+		detach card
+	done
+}
+
+refused() {
+	fails "^ndctl-iopmem extents: $2" "ndctl-iopmem extents $1"
+	is "lines" 1 "$(wc -l <<<"$OUT")"
+}
+
+test_refused() {
+	local data disk
+	shows "what has no place of its own on a card is refused in one line, with the reason"
+	blank card
+	load
+	attach card
+	create card fsdax -s 128M
+	data=${NODE#/dev/}
+	run "mkfs.ext4 -q -F -b 4096 $NODE && mount -o dax=always $NODE /mnt/a"
+	run "cd /mnt/a; head -c 1M /dev/urandom >whole; truncate -s 1M hole; fallocate -l 1M unwritten; : >empty; mkfifo fifo
+		cp whole punched; cp whole half; sync; fallocate -p -o 64K -l 64K punched; truncate -s 2M half; sync"
+	refused /mnt/a/hole "/mnt/a/hole: at offset 0 it has a hole, write zeros there first"
+	refused /mnt/a/punched "/mnt/a/punched: at offset 65536 it has a hole"
+	refused /mnt/a/half "/mnt/a/half: at offset 1048576 it has a hole"
+	refused /mnt/a/unwritten "/mnt/a/unwritten: at offset 0 it is allocated but unwritten"
+	refused /mnt/a/empty "/mnt/a/empty: is empty"
+	refused "/mnt/a/whole -o 1M" "/mnt/a/whole: has 1048576 bytes, offset 1048576 is beyond its end"
+	refused "/mnt/a/whole -o 1K -l 1M" "/mnt/a/whole: has 1048576 bytes, 1048576 from offset 1024 on are more"
+	refused /mnt/a "/mnt/a: is neither a file nor"
+	refused /mnt/a/fifo "/mnt/a/fifo: is neither a file nor"
+	refused /mnt/a/nosuch "/mnt/a/nosuch: No such file"
+	refused "/dev/$data" "/dev/$data: is a block device: give a file on it"
+	refused /dev/null "/dev/null: is on null, not on iopmem"
+	run "ndctl-iopmem extents /mnt/a/punched -l 64K; ndctl-iopmem extents /mnt/a/punched -o 128K"
+	saw "the parts beside the hole are not refused"
+
+	run "echo x >/run/file"
+	refused /run/file "/run/file: is on tmpfs, which is not on one block device"
+	run "echo x >/root/file"
+	refused /root/file "/root/file: is on vda, not on iopmem"
+	run "chmod 644 /mnt/a/whole"
+	fails "^ndctl-iopmem extents: /mnt/a/whole: physical addresses need root" \
+		"setpriv --reuid=65534 --clear-groups ndctl-iopmem extents /mnt/a/whole"
+	fails "^ndctl-iopmem extents: /mnt/a/whole: physical addresses need root, with CAP_SYS_ADMIN" \
+		"setpriv --inh-caps=-sys_admin --bounding-set=-sys_admin ndctl-iopmem extents /mnt/a/whole"
+
+	run "umount /mnt/a; mount $NODE /mnt/a"
+	refused /mnt/a/whole "/mnt/a/whole: is not DAX, a mapping of it is in RAM: mount $data with -o dax=always"
+	run "umount /mnt/a; modprobe loop; losetup /dev/loop0 $NODE; mount /dev/loop0 /mnt/a"
+	refused /mnt/a/whole "/mnt/a/whole: is on loop0, not on iopmem"
+	run "umount /mnt/a; losetup -d /dev/loop0"
+
+	disk=$(guest "blockdev --getsz $NODE")
+	run "echo 0 $disk linear $NODE 0 | dmsetup create over && mount -o dax=always /dev/mapper/over /mnt/a"
+	refused /mnt/a/whole "/mnt/a/whole: is on dm-0, a stacked device"
+	run "umount /mnt/a; dmsetup remove over"
+
+	create card sector -s 64M -l 4096
+	run "mkfs.ext4 -q -F $NODE && mount $NODE /mnt/b && echo x >/mnt/b/file && sync"
+	refused /mnt/b/file "/mnt/b/file: is on ${NODE#/dev/}, a sector namespace, whose blocks move"
+}
+
+# build_example NAME: with nothing but what is installed
+build_example() {
+	run "gcc -Wall -Wextra -Werror -o /tmp/$1 /usr/share/doc/libiopmem/examples/$1.c \$(pkg-config --cflags --libs libiopmem)"
+}
+
+test_nvme_example() {
+	shows "the example nvme-to-file builds with what is installed, and a drive reads into a new file on the card"
+	blank card
+	load
+	attach card
+	create card fsdax -s 128M
+	build_example nvme-to-file
+	run "mkfs.ext4 -q -F -b 4096 $NODE && mount -o dax=always $NODE /mnt/a"
+	new_text
+	pattern "$text" >"$DIR/pattern"
+	dd if="$DIR/pattern" of="$DIR/drive.img" bs=1M seek=16 conv=notrunc status=none
+	run "/tmp/nvme-to-file /dev/nvme0n1 $((16 << 20)) /mnt/a/file $((8 << 20))"
+	in_place /mnt/a/file "$DIR/pattern"
+	run "umount /mnt/a && mount -o dax=always $NODE /mnt/a && cp /mnt/a/file /host/file"
+	is "read(2) after mounting again" equal "$(cmp "$VM/share/file" "$DIR/pattern" && echo equal)"
+	fails "/root/new: is on vda, not on iopmem" "/tmp/nvme-to-file /dev/nvme0n1 0 /root/new 4096"
+}
+
+test_dma_example() {
+	shows "the example dma-engine has a bare DMA engine copy between files and devdax by bus addresses"
+	blank card
+	load
+	attach card
+	create card fsdax -s 128M
+	build_example dma-engine
+	run "mkfs.ext4 -q -F -b 4096 $NODE && mount -o dax=always $NODE /mnt/a"
+	head -c 20001 /dev/urandom >"$VM/share/data"
+	run "for i in 0 1 2 3 4; do
+			for f in from other; do
+				dd if=/host/data of=/mnt/a/\$f bs=4K skip=\$i seek=\$i count=1 conv=notrunc,fsync status=none
+			done
+		done; fallocate -l 20001 /mnt/a/to"
+	run "cd /sys/bus/pci/devices/${F[registers]} && echo 1 >enable; setpci -s ${F[registers]} COMMAND=6:6"
+	run "/tmp/dma-engine /sys/bus/pci/devices/${F[registers]} /mnt/a/from /mnt/a/to"
+	in_place /mnt/a/to "$VM/share/data"
+	in_place /mnt/a/from "$VM/share/data"
+	[ "$EXTENTS" -gt 1 ] || bad "extents of a file that grew beside another" "several" "$EXTENTS"
+	run "umount /mnt/a && mount -o dax=always $NODE /mnt/a && cp /mnt/a/to /host/to"
+	is "read(2), of what was allocated and unwritten" equal "$(cmp "$VM/share/to" "$VM/share/data" && echo equal)"
+	create card devdax -s 64M
+	run "/tmp/dma-engine /sys/bus/pci/devices/${F[registers]} /mnt/a/to $NODE"
+	in_place "$NODE" "$VM/share/data" 0 20001
+	run "echo 0 >/sys/bus/pci/devices/${F[registers]}/enable"
+}
