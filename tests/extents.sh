@@ -84,7 +84,14 @@ test_partition() {
 	load
 	attach card
 	create card fsdax -s 128M
-	run "addpart $NODE 1 4096 8192; addpart $NODE 2 24576 131072; udevadm settle; mkfs.ext4 -q -F -b 4096 ${NODE}p2 && mount -o dax=always ${NODE}p2 /mnt/a"
+	# a table of two, at sector 4096 and at 24576; the second has 64 MiB
+	printf '\0\0\0\0\203\0\0\0\0\20\0\0\0\40\0\0\0\0\0\0\203\0\0\0\0\140\0\0\0\0\2\0' |
+		dd of="$VM/share/table" bs=1 seek=446 status=none
+	printf '\125\252' | dd of="$VM/share/table" bs=1 seek=510 status=none
+	run "dd if=/host/table of=$NODE conv=fsync status=none; blockdev --rereadpt $NODE; udevadm settle
+		cat /sys/block/${NODE#/dev/}/${NODE#/dev/}p2/{start,size}"
+	is "the second partition, in sectors" "24576 131072" "${OUT/$'\n'/ }"
+	run "mkfs.ext4 -q -F -b 4096 ${NODE}p2 && mount -o dax=always ${NODE}p2 /mnt/a"
 	head -c 300000 /dev/urandom >"$VM/share/data"
 	run "cp /host/data /mnt/a/file && sync /mnt/a/file"
 	in_place /mnt/a/file "$VM/share/data"
