@@ -35,16 +35,32 @@ static int why_unreadable(struct iopmem_function *fn)
 
 	snprintf(path, sizeof(path), "%s/config", fn->syspath);
 	if (!access(path, R_OK))
-		return failed(fn->ctx, -EIO,
+		return -EIO;
+	return errno == EACCES ? -EACCES : -ENOENT;
+}
+
+static int say_why(struct iopmem_function *fn, int rc)
+{
+	switch (rc) {
+	case -EIO:
+		return failed(fn->ctx, rc,
 			      "%s: its configuration space cannot be read, look into the kernel log",
 			      fn->name);
-	if (errno == EACCES)
-		return failed(fn->ctx, -EACCES,
+	case -EACCES:
+		return failed(fn->ctx, rc,
 			      "%s: reading its configuration space needs root",
 			      fn->name);
-	return failed(fn->ctx, -ENODEV,
-		      "%s: has gone while it was being read, try again",
-		      fn->name);
+	case -ENOENT:
+		return failed(fn->ctx, -ENODEV,
+			      "%s: has gone while it was being read, try again",
+			      fn->name);
+	case -ENODEV:
+		return failed(fn->ctx, rc,
+			      "%s: does not answer, is it switched off or gone?",
+			      fn->name);
+	default:
+		return failed(fn->ctx, rc, "out of memory");
+	}
 }
 
 /*
@@ -60,7 +76,7 @@ static int config_read(struct iopmem_function *fn, unsigned int want)
 	if (!fn->config) {
 		fn->config = malloc(CONFIG_SIZE);
 		if (!fn->config)
-			return failed(fn->ctx, -ENOMEM, "out of memory");
+			return -ENOMEM;
 	}
 	dev = pci_get_dev(access_get(fn->ctx), fn->address.domain,
 			  fn->address.bus, fn->address.dev, fn->address.fn);
@@ -79,9 +95,7 @@ static int config_read(struct iopmem_function *fn, unsigned int want)
 	if (!fn->config_len)
 		return why_unreadable(fn);
 	if (fn->config[0] == 0xff && fn->config[1] == 0xff)
-		return failed(fn->ctx, -ENODEV,
-			      "%s: does not answer, is it switched off or gone?",
-			      fn->name);
+		return -ENODEV;
 	return fn->config_len;
 }
 
@@ -96,7 +110,8 @@ int function_config(struct iopmem_function *fn, unsigned int want,
 			fn->config_len = rc;
 	}
 	*buf = fn->config;
-	return fn->config_len;
+	return fn->config_len < 0 ? say_why(fn, fn->config_len) :
+		fn->config_len;
 }
 
 EXPORT int iopmem_function_get_config(struct iopmem_function *fn,
@@ -163,4 +178,38 @@ EXPORT int iopmem_function_is_initiator(struct iopmem_function *fn)
 	    sub == 0x0b40)
 		return 1;
 	return iopmem_function_is_bus_master(fn);
+}
+
+EXPORT int iopmem_function_is_memory_on(struct iopmem_function *fn)
+{
+	const uint8_t *buf;
+	int len = function_config(fn, 64, &buf);
+
+	return len < 0 ? len : config_memory_on(buf, len);
+}
+
+EXPORT int iopmem_function_get_port_type(struct iopmem_function *fn)
+{
+	const uint8_t *buf;
+	int len = function_config(fn, 256, &buf);
+
+	if (len < 0)
+		return len;
+	return found(fn, "capability", 0x10, config_port_type(buf, len));
+}
+
+EXPORT int iopmem_function_get_acs(struct iopmem_function *fn,
+				   struct iopmem_acs *acs)
+{
+	const uint8_t *buf;
+	struct acs regs = {};
+	int rc, len = function_config(fn, CONFIG_SIZE, &buf);
+
+	if (len < 0)
+		return len;
+	rc = found(fn, "extended capability", EXT_CAP_ACS,
+		   config_acs(buf, len, &regs));
+	acs->capability = regs.capability;
+	acs->control = regs.control;
+	return rc;
 }

@@ -416,6 +416,24 @@ EXPORT int iopmem_function_get_iommu_group(struct iopmem_function *fn)
 	return group;
 }
 
+EXPORT int iopmem_function_get_iommu_type(struct iopmem_function *fn,
+					  const char **type)
+{
+	char buf[64];
+	int n = sysfs_read_attr(fn, "iommu_group/type", buf, sizeof(buf));
+
+	if (n == -ENOENT)
+		return failed(fn->ctx, n, "%s: has no IOMMU group", fn->name);
+	if (n < 0)
+		return failed(fn->ctx, n, "%s: the type of its IOMMU group cannot be read: %s",
+			      fn->name, strerror(-n));
+	if (parse_iommu_type(buf, n, type))
+		return failed(fn->ctx, -EINVAL,
+			      "%s: '%s' is no type of an IOMMU group, report it",
+			      fn->name, buf);
+	return 0;
+}
+
 static unsigned int read_speed(struct iopmem_function *fn, const char *attr)
 {
 	char buf[64];

@@ -264,6 +264,69 @@ int iopmem_function_is_bus_master(struct iopmem_function *fn);
  */
 int iopmem_function_is_initiator(struct iopmem_function *fn);
 
+/*
+ * iopmem_function_is_memory_on - does it answer to the addresses in its BARs?
+ * Of a bridge: does it pass requests downstream? 1 or 0, or an error of
+ * iopmem_function_get_config().
+ */
+int iopmem_function_is_memory_on(struct iopmem_function *fn);
+
+/**
+ * enum iopmem_port - Device/Port Type of the PCI Express Capabilities register
+ * @IOPMEM_PORT_ENDPOINT: an endpoint; 1, 9 and 10 are others
+ * @IOPMEM_PORT_ROOT: root port
+ * @IOPMEM_PORT_UPSTREAM: of a switch, towards the root
+ * @IOPMEM_PORT_DOWNSTREAM: of a switch, towards a device
+ * @IOPMEM_PORT_TO_PCI: bridge to conventional PCI
+ * @IOPMEM_PORT_FROM_PCI: bridge from conventional PCI
+ */
+enum iopmem_port {
+	IOPMEM_PORT_ENDPOINT = 0,
+	IOPMEM_PORT_ROOT = 4,
+	IOPMEM_PORT_UPSTREAM = 5,
+	IOPMEM_PORT_DOWNSTREAM = 6,
+	IOPMEM_PORT_TO_PCI = 7,
+	IOPMEM_PORT_FROM_PCI = 8,
+};
+
+/*
+ * iopmem_function_get_port_type - one of enum iopmem_port, or another value
+ * Errors: those of iopmem_function_find_capability().
+ */
+int iopmem_function_get_port_type(struct iopmem_function *fn);
+
+/* Bits of struct iopmem_acs */
+#define IOPMEM_ACS_SOURCE_VALIDATION	0x01
+#define IOPMEM_ACS_TRANSLATION_BLOCKING	0x02
+#define IOPMEM_ACS_REQUEST_REDIRECT	0x04
+#define IOPMEM_ACS_COMPLETION_REDIRECT	0x08
+#define IOPMEM_ACS_UPSTREAM_FORWARDING	0x10
+#define IOPMEM_ACS_EGRESS_CONTROL	0x20
+#define IOPMEM_ACS_DIRECT_TRANSLATED	0x40
+
+/**
+ * struct iopmem_acs - Access Control Services
+ * @capability: what the function has
+ * @control: what is switched on
+ */
+struct iopmem_acs {
+	uint16_t capability;
+	uint16_t control;
+};
+
+/* Errors: those of iopmem_function_find_ext_capability(). */
+int iopmem_function_get_acs(struct iopmem_function *fn, struct iopmem_acs *acs);
+
+/*
+ * iopmem_function_get_iommu_type - what the IOMMU does for its group
+ *
+ * Sets *@type to "DMA" or "DMA-FQ" (addresses are translated), "identity"
+ * (they are not), "unmanaged" (user space translates), "blocked" or "unknown".
+ * Errors: -ENOENT if it is in no group, -EINVAL.
+ */
+int iopmem_function_get_iommu_type(struct iopmem_function *fn,
+				   const char **type);
+
 /* The function's nvdimm bus, or NULL if it has none. */
 struct ndctl_bus *iopmem_function_get_ndctl_bus(struct iopmem_function *fn);
 
@@ -330,6 +393,15 @@ const char *iopmem_bar_get_unfit(struct iopmem_bar *bar);
  */
 int iopmem_bar_get_memory_type(struct iopmem_bar *bar, const char **type);
 
+/*
+ * iopmem_bar_get_mtrr_type - what the MTRRs make of the BAR
+ *
+ * The words are those of iopmem_bar_get_memory_type(). x86 only.
+ * Errors: -ENXIO if it is left to their default type, which /proc/mtrr does not
+ * show; -ENOENT if there is no /proc/mtrr, or nothing in it.
+ */
+int iopmem_bar_get_mtrr_type(struct iopmem_bar *bar, const char **type);
+
 /* Regions */
 
 /* The region that is made of the BAR, or NULL. */
@@ -359,87 +431,85 @@ enum iopmem_labels {
  */
 int iopmem_region_get_labels(struct iopmem_region *region);
 
-/* Contents of files, and where a device finds them */
+/* Paths */
 
-struct iopmem_map;
-struct iopmem_extent;
+struct iopmem_path;
 
-/* Map for reading, and do not change the file: all of it has to be written. */
-#define IOPMEM_MAP_READ_ONLY	0x1
+/* The version of Linux from whose source the known host bridges are */
+#define IOPMEM_KNOWN_GOOD_KERNEL	"7.3"
+
+/**
+ * enum iopmem_verdict - does DMA from one function reach another one's BAR?
+ * @IOPMEM_VERDICT_UNKNOWN: it depends on hardware of which nothing is known
+ * @IOPMEM_VERDICT_DIRECT: yes, not passing the root complex
+ * @IOPMEM_VERDICT_ROOT_COMPLEX: yes, through a root complex that is known to
+ *	pass it
+ * @IOPMEM_VERDICT_BLOCKED: no, as things are now
+ */
+enum iopmem_verdict {
+	IOPMEM_VERDICT_UNKNOWN,
+	IOPMEM_VERDICT_DIRECT,
+	IOPMEM_VERDICT_ROOT_COMPLEX,
+	IOPMEM_VERDICT_BLOCKED,
+};
 
 /*
- * iopmem_map_file - map a DAX file or a device-dax node, ready for DMA
- * @path: a file on an fsdax namespace, or /dev/daxX.Y
- * @offset: of the first byte, need not be aligned
- * @length: bytes, or 0 for all that follows
- * @flags: IOPMEM_MAP_READ_ONLY or 0
+ * iopmem_path_new - the way from @initiator to @target, and a verdict
  *
- * Maps it shared and faults all of it in. Without IOPMEM_MAP_READ_ONLY this
- * allocates what is a hole and has the file system see as written what is not:
- * what a device puts there is then read by read(2) too. Then finds the extents
- * and compares each page with what /proc/self/pagemap has for the mapping.
- *
- * The extents of a device-dax node hold while its namespace is there. Those of
- * a file hold while nobody truncates, punches, clones, defragments or removes
- * it, also when it is mapped: the kernel waits with that only for pages that
- * are pinned, as by O_DIRECT I/O in flight.
- *
- * Errors: -EACCES, -EPERM if it takes root; -ENXIO if it is not on iopmem;
- * -EOPNOTSUPP if it is not DAX, or has contents that have no place of their own;
- * -ERANGE if it ends before @offset + @length, or is empty; -EAGAIN if it was
- * moved meanwhile; -EFAULT if pages cannot be had, for instance since there is
- * no space; -EINVAL, -ENOMEM, or another of open(2)'s or mmap(2)'s.
+ * Sets *@path, to be freed before the next iopmem_scan(). Errors: -ENOMEM,
+ * -E2BIG, and those of iopmem_function_get_config() of a function on the way.
  */
-int iopmem_map_file(struct iopmem_ctx *ctx, const char *path, uint64_t offset,
-		    uint64_t length, unsigned int flags,
-		    struct iopmem_map **map);
+int iopmem_path_new(struct iopmem_function *initiator,
+		    struct iopmem_function *target, struct iopmem_path **path);
+void iopmem_path_free(struct iopmem_path *path);
+enum iopmem_verdict iopmem_path_get_verdict(struct iopmem_path *path);
+/* The nearest function above, or in, both; NULL if that is a host bridge. */
+struct iopmem_function *iopmem_path_get_common(struct iopmem_path *path);
+/* Number @index of the functions from initiator to target; NULL after them. */
+struct iopmem_function *
+iopmem_path_get_function(struct iopmem_path *path, unsigned int index);
+/* Number @index of the lines that say why the verdict is so; NULL after them. */
+const char *iopmem_path_get_why(struct iopmem_path *path, unsigned int index);
+
+/* The machine */
+
+/* As the processor tells. false if it does not tell. */
+bool iopmem_is_virtual_machine(struct iopmem_ctx *ctx);
 
 /*
- * iopmem_unmap - end the mapping, and free it and its extents
- * A map holds a reference on its context. NULL is allowed.
+ * iopmem_get_lockdown - "none", "integrity" or "confidentiality" into *@level
+ * Errors: -ENOENT if the kernel has no lockdown, -EACCES.
  */
-void iopmem_unmap(struct iopmem_map *map);
-
-/* The byte at @offset. Where the file is truncated, touching it is a SIGBUS. */
-void *iopmem_map_get_address(struct iopmem_map *map);
-uint64_t iopmem_map_get_offset(struct iopmem_map *map);
-uint64_t iopmem_map_get_length(struct iopmem_map *map);
-/* The block or character device, "pmem0" */
-const char *iopmem_map_get_device(struct iopmem_map *map);
-bool iopmem_map_is_devdax(struct iopmem_map *map);
+int iopmem_get_lockdown(struct iopmem_ctx *ctx, const char **level);
 
 /*
- * iopmem_map_sync - the CPU's stores to the mapping have reached the card
- *
- * For a file this is msync(2), which fails if the function was reset or is gone.
- * For device-dax, where there is no such call, a fence and a read from the
- * mapping; that cannot tell whether the function is still there.
- * Errors: -EIO, -EINVAL, -ENOMEM, as of msync(2).
+ * iopmem_get_kernel_option - of the running kernel, as in "FS_DAX"
+ * 'y', 'm' or 'n'. Errors: -ENOENT if its options are nowhere to be read.
  */
-int iopmem_map_sync(struct iopmem_map *map);
+int iopmem_get_kernel_option(struct iopmem_ctx *ctx, const char *name);
 
-/*
- * The extents of a map, in the order of the file and without gaps. What is
- * contiguous is one extent. They belong to the map.
+/**
+ * struct iopmem_module - the driver's module
+ * @loaded: it is in the kernel
+ * @found: modprobe finds it for the running kernel
+ * @builtin: it is part of the kernel's image
+ * @has_signature: its file is signed
+ * @taints_unsigned: the kernel did not accept a signature when it was loaded
+ * @must_be_signed: the kernel loads only signed modules
+ * @cached: it was loaded with cached=1
  */
-struct iopmem_extent *iopmem_extent_get_first(struct iopmem_map *map);
-struct iopmem_extent *iopmem_extent_get_next(struct iopmem_extent *extent);
+struct iopmem_module {
+	bool loaded;
+	bool found;
+	bool builtin;
+	bool has_signature;
+	bool taints_unsigned;
+	bool must_be_signed;
+	bool cached;
+};
 
-#define iopmem_extents_foreach(map, extent) \
-	for (extent = iopmem_extent_get_first(map); \
-	     extent != NULL; \
-	     extent = iopmem_extent_get_next(extent))
-
-/* From the file's start */
-uint64_t iopmem_extent_get_offset(struct iopmem_extent *extent);
-uint64_t iopmem_extent_get_length(struct iopmem_extent *extent);
-/* The CPU's physical address */
-uint64_t iopmem_extent_get_resource(struct iopmem_extent *extent);
-/* What an initiator puts on the bus; with an IOMMU, only if it is not remapped */
-uint64_t iopmem_extent_get_bus_address(struct iopmem_extent *extent);
-/* As other BARs, until iopmem_scan() */
-struct iopmem_bar *iopmem_extent_get_bar(struct iopmem_extent *extent);
-uint64_t iopmem_extent_get_bar_offset(struct iopmem_extent *extent);
+/* Errors: -ENOMEM, or what keeps the file from being read. */
+int iopmem_get_module(struct iopmem_ctx *ctx, struct iopmem_module *module);
 
 #ifdef __cplusplus
 }

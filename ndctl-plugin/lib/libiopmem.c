@@ -76,6 +76,7 @@ static void forget(struct iopmem_ctx *ctx)
 	ctx->ndctl = NULL;
 	free(ctx->memtypes);
 	ctx->memtypes = NULL;
+	machine_forget(ctx);
 	ctx->scanned = false;
 	ctx->regions_read = false;
 	ctx->limits_read = false;

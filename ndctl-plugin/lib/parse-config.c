@@ -4,6 +4,7 @@
 #include "parse.h"
 
 #define COMMAND			0x04
+#define COMMAND_MEMORY		0x02
 #define COMMAND_MASTER		0x04
 #define STATUS			0x06
 #define STATUS_CAP_LIST		0x10
@@ -11,6 +12,8 @@
 #define BASE_ADDRESS		0x10
 #define CAPABILITY_LIST		0x34
 #define EXT_CAPABILITY_LIST	0x100
+#define CAP_PCIE		0x10
+#define CAP_PCIE_FLAGS		0x02
 
 static uint16_t le16(const uint8_t *p)
 {
@@ -105,4 +108,33 @@ int config_bar_address(const uint8_t *buf, size_t len, unsigned int index,
 bool config_bus_master(const uint8_t *buf, size_t len)
 {
 	return len > COMMAND && buf[COMMAND] & COMMAND_MASTER;
+}
+
+bool config_memory_on(const uint8_t *buf, size_t len)
+{
+	return len > COMMAND && buf[COMMAND] & COMMAND_MEMORY;
+}
+
+int config_port_type(const uint8_t *buf, size_t len)
+{
+	int at = config_find_capability(buf, len, CAP_PCIE);
+
+	if (at < 0)
+		return at;
+	if ((size_t)at + CAP_PCIE_FLAGS + 2 > len)
+		return -EACCES;
+	return le16(buf + at + CAP_PCIE_FLAGS) >> 4 & 0xf;
+}
+
+int config_acs(const uint8_t *buf, size_t len, struct acs *acs)
+{
+	int at = config_find_ext_capability(buf, len, EXT_CAP_ACS);
+
+	if (at < 0)
+		return at;
+	if ((size_t)at + 8 > len)
+		return -EBADMSG;
+	acs->capability = le16(buf + at + 4);
+	acs->control = le16(buf + at + 6);
+	return 0;
 }

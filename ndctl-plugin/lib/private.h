@@ -59,6 +59,8 @@ struct iopmem_function {
  * @bar_mask: the module's parameter bars
  * @address_bits: the most that the kernel can map, 64 if unknown
  * @memtypes_rc: number of @memtypes, or a negative errno
+ * @mtrrs_rc: the same of @mtrrs
+ * @kconfig: the running kernel's options, or NULL
  */
 struct iopmem_ctx {
 	int refs;
@@ -82,6 +84,15 @@ struct iopmem_ctx {
 	bool memtypes_read;
 	int memtypes_rc;
 	struct memtype *memtypes;
+
+	bool mtrrs_read;
+	int mtrrs_rc;
+	struct memtype *mtrrs;
+	bool cpu_read;
+	struct cpu cpu;
+	bool kconfig_tried;
+	char *kconfig;
+	size_t kconfig_len;
 };
 
 /* libiopmem.c */
@@ -116,6 +127,10 @@ struct iopmem_function *function_find(struct iopmem_ctx *ctx,
 /* The first @want bytes of configuration space, or as many as there are. */
 int function_config(struct iopmem_function *fn, unsigned int want,
 		    const uint8_t **buf);
+
+/* machine.c */
+const struct cpu *cpu_get(struct iopmem_ctx *ctx);
+void machine_forget(struct iopmem_ctx *ctx);
 
 /* region.c */
 void regions_read(struct iopmem_ctx *ctx);

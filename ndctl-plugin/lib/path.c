@@ -1,0 +1,394 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* The way from one function to another, and whether DMA gets through */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "private.h"
+
+#define MAX_HOPS	64
+#define MAX_WHY		16
+
+struct iopmem_path {
+	struct iopmem_ctx *ctx;
+	enum iopmem_verdict verdict;
+	struct iopmem_function *common;
+	struct iopmem_function *hops[2 * MAX_HOPS];
+	unsigned int num_hops;
+	unsigned int num_up;
+	unsigned int num_down;
+	char *why[MAX_WHY];
+	unsigned int num_why;
+	bool no_memory;
+};
+
+/*
+ * Host bridges that peer-to-peer DMA is known to pass, by the ids of the first
+ * function on their root bus: from pci_p2pdma_whitelist in
+ * drivers/pci/p2pdma.c of Linux 7.3. "same": only if both are below it.
+ */
+static const struct {
+	uint16_t vendor;
+	uint16_t device;	/* 0: any */
+	bool same;
+} known_good[] = {
+	{ 0x8086, 0x3c00, true }, { 0x8086, 0x3c01, true },
+	{ 0x8086, 0x2f00, true }, { 0x8086, 0x2f01, true },
+	{ 0x8086, 0x2030, false }, { 0x8086, 0x2031, false },
+	{ 0x8086, 0x2032, false }, { 0x8086, 0x2033, false },
+	{ 0x8086, 0x2020, false }, { 0x8086, 0x09a2, false },
+	{ 0x8086, 0x0b25, false }, { 0x8086, 0x0cfe, false },
+	{ 0x8086, 0x11fb, false }, { 0x8086, 0x1212, false },
+	{ 0x8086, 0x1216, false }, { 0x8086, 0x4940, false },
+	{ 0x8086, 0x4942, false }, { 0x8086, 0x4944, false },
+	{ 0x8086, 0x4946, false }, { 0x8086, 0x4948, false },
+	{ 0x1ae0, 0, false },
+	{ 0x10de, 0x2f95, false }, { 0x10de, 0x2f96, false },
+	{ 0x10de, 0x2f97, false }, { 0x10de, 0x2f98, false },
+};
+
+__attribute__((format(printf, 2, 3)))
+static void why(struct iopmem_path *p, const char *format, ...)
+{
+	va_list args;
+
+	if (p->num_why == MAX_WHY)
+		return;
+	va_start(args, format);
+	if (vasprintf(&p->why[p->num_why], format, args) < 0)
+		p->no_memory = true;
+	else
+		p->num_why++;
+	va_end(args);
+}
+
+static unsigned int depth(struct iopmem_function *fn)
+{
+	unsigned int n = 0;
+
+	for (; fn; fn = fn->parent)
+		n++;
+	return n;
+}
+
+static struct iopmem_function *common_of(struct iopmem_function *a,
+					 struct iopmem_function *b)
+{
+	unsigned int da = depth(a), db = depth(b);
+
+	for (; da > db; da--)
+		a = a->parent;
+	for (; db > da; db--)
+		b = b->parent;
+	while (a != b) {
+		a = a->parent;
+		b = b->parent;
+	}
+	return a;
+}
+
+/* Up from the initiator to what they have in common, down to the target */
+static int collect(struct iopmem_path *p, struct iopmem_function *from,
+		   struct iopmem_function *to)
+{
+	struct iopmem_function *fn;
+	unsigned int at;
+
+	if (depth(from) >= MAX_HOPS || depth(to) >= MAX_HOPS)
+		return -E2BIG;
+	p->common = common_of(from, to);
+	p->num_up = depth(from) - depth(p->common);
+	p->num_down = depth(to) - depth(p->common);
+	for (at = 0, fn = from; fn != p->common; fn = fn->parent)
+		p->hops[at++] = fn;
+	if (p->common)
+		p->hops[at++] = p->common;
+	p->num_hops = at + p->num_down;
+	for (at = p->num_hops, fn = to; fn != p->common; fn = fn->parent)
+		p->hops[--at] = fn;
+	return 0;
+}
+
+static const char *host_of(struct iopmem_function *fn)
+{
+	return fn->host_bridge ? fn->host_bridge : "an unknown host bridge";
+}
+
+static bool same_host(struct iopmem_function *a, struct iopmem_function *b)
+{
+	return a->host_bridge && b->host_bridge &&
+		!strcmp(a->host_bridge, b->host_bridge);
+}
+
+/* What stands for a host bridge: the first function on its root bus */
+static struct iopmem_function *host_function(struct iopmem_function *fn)
+{
+	struct iopmem_function *at;
+
+	iopmem_function_foreach(fn->ctx, at) {
+		if (at->has_parent || !same_host(at, fn))
+			continue;
+		if ((!at->address.dev && !at->address.fn) ||
+		    iopmem_function_get_port_type(at) == IOPMEM_PORT_ROOT)
+			return at;
+		return NULL;
+	}
+	return NULL;
+}
+
+static bool listed(struct iopmem_path *p, struct iopmem_function *fn, bool same)
+{
+	struct iopmem_function *host = host_function(fn);
+	size_t i;
+
+	if (!host) {
+		why(p, "nothing stands for host bridge %s: its first function is neither 00.0 nor a root port, or takes root to tell",
+		    host_of(fn));
+		return false;
+	}
+	for (i = 0; i < ARRAY_SIZE(known_good); i++) {
+		if (known_good[i].vendor != host->vendor ||
+		    (known_good[i].device &&
+		     known_good[i].device != host->device))
+			continue;
+		if (known_good[i].same && !same)
+			break;
+		why(p, "host bridge %s (%04x:%04x) is one that Linux " IOPMEM_KNOWN_GOOD_KERNEL " lists as passing peer-to-peer DMA",
+		    host_of(fn), host->vendor, host->device);
+		return true;
+	}
+	why(p, "host bridge %s (%04x:%04x) is not one that Linux " IOPMEM_KNOWN_GOOD_KERNEL " lists as passing peer-to-peer DMA%s",
+	    host_of(fn), host->vendor, host->device,
+	    i < ARRAY_SIZE(known_good) ? " to another host bridge" : "");
+	return false;
+}
+
+static bool through_root(struct iopmem_path *p, struct iopmem_function *from,
+			 struct iopmem_function *to)
+{
+	if (cpu_get(from->ctx)->zen) {
+		why(p, "AMD processors since Zen pass peer-to-peer DMA between their root ports");
+		return true;
+	}
+	if (same_host(from, to))
+		return listed(p, from, true);
+	return listed(p, from, false) && listed(p, to, false);
+}
+
+static bool is_end(struct iopmem_path *p, unsigned int i)
+{
+	return i == 0 || i + 1 == p->num_hops;
+}
+
+/*
+ * As pci_bridge_has_acs_redir() in the kernel's drivers/pci/p2pdma.c, over the
+ * same functions.
+ */
+static int look_at_acs(struct iopmem_path *p, bool *redirects, bool *blocks)
+{
+	unsigned int i;
+	int unknown = 0;
+
+	for (i = 0; i < p->num_hops; i++) {
+		struct iopmem_function *fn = p->hops[i];
+		struct iopmem_acs acs;
+		int rc = iopmem_function_get_acs(fn, &acs);
+
+		if (rc == -ENOENT)
+			continue;
+		if (rc == -EACCES) {
+			if (!is_end(p, i))
+				unknown++;
+			continue;
+		}
+		if (rc < 0)
+			return rc;
+		if (acs.control & IOPMEM_ACS_REQUEST_REDIRECT) {
+			why(p, "ACS at %s redirects requests upstream", fn->name);
+			*redirects = true;
+		} else if (acs.control & IOPMEM_ACS_COMPLETION_REDIRECT) {
+			why(p, "ACS at %s redirects completions upstream",
+			    fn->name);
+			*redirects = true;
+		} else if (acs.control & IOPMEM_ACS_EGRESS_CONTROL) {
+			why(p, "ACS at %s controls egress without redirecting, so that peer requests are errors where its vector says so",
+			    fn->name);
+			*blocks = true;
+		}
+	}
+	return unknown;
+}
+
+/* The command registers: who sends requests up, and who takes them down */
+static int look_at_commands(struct iopmem_path *p)
+{
+	unsigned int i;
+	int on;
+
+	for (i = 0; i < p->num_up; i++) {
+		on = iopmem_function_is_bus_master(p->hops[i]);
+		if (on < 0)
+			return on;
+		if (on)
+			continue;
+		why(p, "bus mastering is off at %s (BusMaster-)%s",
+		    p->hops[i]->name, i ? ": it passes no requests upstream" :
+		    ": its driver, or setpci, has to switch it on");
+		p->verdict = IOPMEM_VERDICT_BLOCKED;
+	}
+	for (i = p->num_hops - p->num_down; i < p->num_hops; i++) {
+		on = iopmem_function_is_memory_on(p->hops[i]);
+		if (on < 0)
+			return on;
+		if (on)
+			continue;
+		why(p, "memory decoding is off at %s (Mem-)%s",
+		    p->hops[i]->name, i + 1 < p->num_hops ?
+		    ": it passes no requests downstream" :
+		    ": binding it switches it on");
+		p->verdict = IOPMEM_VERDICT_BLOCKED;
+	}
+	return 0;
+}
+
+/* Sets *@translates if the IOMMU has to see the initiator's requests. */
+static int look_at_iommu(struct iopmem_path *p, struct iopmem_function *from,
+			 bool *translates)
+{
+	static const struct {
+		const char *type;
+		const char *means;
+	} types[] = {
+		{ "identity", "addresses go out as they are" },
+		{ "blocked", "it can do no DMA" },
+		{ "DMA", "addresses are translated in the root complex, so that DMA goes there" },
+		{ "DMA-FQ", "addresses are translated in the root complex, so that DMA goes there" },
+	};
+	const char *type, *means = "who has the group decides how addresses are translated in the root complex";
+	size_t i;
+	int rc;
+
+	rc = iopmem_function_get_iommu_type(from, &type);
+	if (rc == -ENOENT) {
+		why(p, "%s is in no IOMMU group: addresses go out as they are",
+		    from->name);
+		return 0;
+	}
+	if (rc < 0)
+		return rc;
+	for (i = 0; i < ARRAY_SIZE(types); i++)
+		if (!strcmp(type, types[i].type))
+			means = types[i].means;
+	why(p, "the IOMMU group of %s has the type %s: %s", from->name, type,
+	    means);
+	*translates = strcmp(type, "identity") != 0;
+	if (!strcmp(type, "blocked"))
+		p->verdict = IOPMEM_VERDICT_BLOCKED;
+	return 0;
+}
+
+static int judge(struct iopmem_path *p, struct iopmem_function *from,
+		 struct iopmem_function *to)
+{
+	bool redirects = false, blocks = false, translates = false;
+	int rc, unknown;
+
+	if (from == to) {
+		p->verdict = IOPMEM_VERDICT_DIRECT;
+		why(p, "it is one and the same function");
+		return 0;
+	}
+
+	rc = look_at_commands(p);
+	if (!rc)
+		rc = look_at_iommu(p, from, &translates);
+	if (rc)
+		return rc;
+	unknown = look_at_acs(p, &redirects, &blocks);
+	if (unknown < 0)
+		return unknown;
+	if (p->verdict == IOPMEM_VERDICT_BLOCKED)
+		return 0;
+
+	if (!p->common) {
+		why(p, "no bridge is above both: between them is %s",
+		    same_host(from, to) ? "the host bridge" :
+		    "more than one host bridge");
+	} else if (unknown) {
+		why(p, "whether ACS redirects takes root to tell");
+		p->verdict = IOPMEM_VERDICT_UNKNOWN;
+		return 0;
+	} else if (blocks && !redirects) {
+		p->verdict = IOPMEM_VERDICT_BLOCKED;
+		return 0;
+	} else if (!redirects && !translates) {
+		p->verdict = IOPMEM_VERDICT_DIRECT;
+		why(p, "%s is above both", p->common->name);
+		return 0;
+	}
+
+	if (through_root(p, from, to))
+		p->verdict = IOPMEM_VERDICT_ROOT_COMPLEX;
+	else if (cpu_get(from->ctx)->hypervisor)
+		why(p, "in a virtual machine the hypervisor decides");
+	return 0;
+}
+
+EXPORT int iopmem_path_new(struct iopmem_function *initiator,
+			   struct iopmem_function *target,
+			   struct iopmem_path **path)
+{
+	struct iopmem_path *p = calloc(1, sizeof(*p));
+	int rc;
+
+	if (!p)
+		return failed(initiator->ctx, -ENOMEM, "out of memory");
+	p->ctx = initiator->ctx;
+	rc = collect(p, initiator, target);
+	if (rc)
+		failed(p->ctx, rc, "%s: more than %d bridges above it",
+		       initiator->name, MAX_HOPS);
+	else
+		rc = judge(p, initiator, target);
+	if (!rc && p->no_memory)
+		rc = failed(p->ctx, -ENOMEM, "out of memory");
+	if (rc) {
+		iopmem_path_free(p);
+		return rc;
+	}
+	*path = p;
+	return 0;
+}
+
+EXPORT void iopmem_path_free(struct iopmem_path *path)
+{
+	if (!path)
+		return;
+	while (path->num_why)
+		free(path->why[--path->num_why]);
+	free(path);
+}
+
+EXPORT enum iopmem_verdict iopmem_path_get_verdict(struct iopmem_path *path)
+{
+	return path->verdict;
+}
+
+EXPORT struct iopmem_function *iopmem_path_get_common(struct iopmem_path *path)
+{
+	return path->common;
+}
+
+EXPORT struct iopmem_function *
+iopmem_path_get_function(struct iopmem_path *path, unsigned int index)
+{
+	return index < path->num_hops ? path->hops[index] : NULL;
+}
+
+EXPORT const char *iopmem_path_get_why(struct iopmem_path *path,
+				       unsigned int index)
+{
+	return index < path->num_why ? path->why[index] : NULL;
+}
