@@ -33,8 +33,10 @@ struct command {
 	int (*run)(int argc, char **argv, struct iopmem_ctx *ctx);
 };
 
-extern const struct command command_extents;
+extern const struct command command_check;
 extern const struct command command_list;
+extern const struct command command_map;
+extern const struct command command_path;
 
 /* main.c */
 /* One line on stderr, "ndctl-iopmem NAME: ..."; returns @exit_code. */
@@ -91,6 +93,45 @@ struct json_object *namespace_to_json(struct ndctl_namespace *ndns,
 /* "raw", "fsdax", "sector", "devdax" */
 const char *namespace_mode(struct ndctl_namespace *ndns);
 bool namespace_is_used(struct ndctl_namespace *ndns);
+
+/* The alignment that gives most of a BAR: a huge page */
+#define SMALL_ALIGN	(2u << 20)
+
+/* map.c */
+
+/**
+ * struct segment - a part of a BAR
+ * @offset: from the BAR's start
+ * @symbol: for the terminal
+ * @color: for SVG
+ * @what: for people, printable ASCII
+ */
+struct segment {
+	uint64_t offset;
+	uint64_t size;
+	char symbol;
+	const char *color;
+	char what[200];
+};
+
+/**
+ * struct picture - a BAR that is a region
+ * @segments: all of it, in order
+ */
+struct picture {
+	char title[200];
+	char cost[200];
+	uint64_t size;
+	struct segment *segments;
+	size_t num_segments;
+};
+
+/* "94.00 MiB" */
+void size_for_people(char *buf, size_t len, uint64_t bytes);
+
+/* map-svg.c */
+/* Write the pictures to a file, all of it or nothing; an exit code. */
+int svg_write(const char *name, const struct picture *pictures, size_t n);
 
 /* tree.c */
 struct tree_options {

@@ -11,8 +11,10 @@
 #include "version.h"
 
 static const struct command *const commands[] = {
-	&command_extents,
+	&command_check,
 	&command_list,
+	&command_map,
+	&command_path,
 };
 
 static const struct command *current;

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* ndctl-iopmem path: does DMA from one function reach another one's BAR? */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <json-c/json.h>
+
+#include "cmd.h"
+
+static const char usage[] =
+"usage: ndctl-iopmem path [<options>] <initiator> <function>\n"
+"\n"
+"  <initiator>, <function>: 0000:01:00.0, 1af4:1110 or a path in sysfs,\n"
+"                          each of one function\n"
+"\n"
+"    -u, --human           a picture for people\n";
+
+static const char *const verdicts[] = {
+	[IOPMEM_VERDICT_UNKNOWN] = "unknown",
+	[IOPMEM_VERDICT_DIRECT] = "direct",
+	[IOPMEM_VERDICT_ROOT_COMPLEX] = "root-complex",
+	[IOPMEM_VERDICT_BLOCKED] = "blocked",
+};
+
+static const struct {
+	const char *key;
+	const char *text;
+	uint16_t bit;
+} services[] = {
+	{ "source_validation", "SrcValid", IOPMEM_ACS_SOURCE_VALIDATION },
+	{ "translation_blocking", "TransBlk", IOPMEM_ACS_TRANSLATION_BLOCKING },
+	{ "request_redirect", "ReqRedir", IOPMEM_ACS_REQUEST_REDIRECT },
+	{ "completion_redirect", "CmpltRedir", IOPMEM_ACS_COMPLETION_REDIRECT },
+	{ "upstream_forwarding", "UpstreamFwd", IOPMEM_ACS_UPSTREAM_FORWARDING },
+	{ "egress_control", "EgressCtrl", IOPMEM_ACS_EGRESS_CONTROL },
+	{ "direct_translated", "DirectTrans", IOPMEM_ACS_DIRECT_TRANSLATED },
+};
+
+/* The one function that @spec names */
+static int find_one(struct iopmem_ctx *ctx, char *spec,
+		    struct iopmem_function **found)
+{
+	struct iopmem_function *fn;
+
+	*found = NULL;
+	iopmem_function_foreach(ctx, fn) {
+		if (!iopmem_function_matches(fn, spec))
+			continue;
+		if (*found)
+			return complain(EXIT_USAGE,
+					"'%s' is several functions, give an address",
+					spec);
+		*found = fn;
+	}
+	return EXIT_OK;
+}
+
+static const char *port_name(struct iopmem_function *fn)
+{
+	int type = iopmem_function_get_port_type(fn);
+
+	if (type < 0)
+		return iopmem_function_is_bridge(fn) ? "bridge" : "endpoint";
+	switch (type) {
+	case IOPMEM_PORT_ROOT:
+		return "root-port";
+	case IOPMEM_PORT_UPSTREAM:
+		return "upstream-port";
+	case IOPMEM_PORT_DOWNSTREAM:
+		return "downstream-port";
+	case IOPMEM_PORT_TO_PCI:
+	case IOPMEM_PORT_FROM_PCI:
+		return "bridge";
+	default:
+		return "endpoint";
+	}
+}
+
+/* Without root only 64 bytes are read, and ACS is further on. */
+static void add_acs(struct json_object *to, struct iopmem_function *fn)
+{
+	struct json_object *j;
+	struct iopmem_acs acs;
+	int rc = iopmem_function_get_acs(fn, &acs);
+	size_t i;
+
+	if (rc < 0) {
+		json_add_string(to, "acs", rc == -EACCES ? "unknown" : NULL);
+		return;
+	}
+	j = json_object_new_object();
+	for (i = 0; i < ARRAY_SIZE(services); i++)
+		json_add_bool(j, services[i].key,
+			      acs.control & services[i].bit);
+	json_object_object_add(to, "acs", j);
+}
+
+static void add_hop(struct json_object *to, struct iopmem_function *fn)
+{
+	struct json_object *j = json_object_new_object();
+	int group = iopmem_function_get_iommu_group(fn);
+	const char *type;
+
+	json_add_string(j, "function", iopmem_function_get_address(fn));
+	json_add_string(j, "type", port_name(fn));
+	json_add_bool(j, "memory", iopmem_function_is_memory_on(fn) > 0);
+	json_add_bool(j, "bus_master", iopmem_function_is_bus_master(fn) > 0);
+	if (group < 0)
+		json_add_string(j, "iommu_group", NULL);
+	else
+		json_add_int(j, "iommu_group", group);
+	json_add_string(j, "iommu_type",
+			iopmem_function_get_iommu_type(fn, &type) ? NULL : type);
+	add_acs(j, fn);
+	json_object_array_add(to, j);
+}
+
+static void print_json(struct iopmem_path *path, struct iopmem_function *from,
+		       struct iopmem_function *to)
+{
+	struct json_object *array = json_object_new_array();
+	struct json_object *j = json_object_new_object();
+	struct json_object *why = json_object_new_array();
+	struct json_object *hops = json_object_new_array();
+	struct iopmem_function *common = iopmem_path_get_common(path), *fn;
+	const char *line;
+	unsigned int i;
+
+	json_add_string(j, "initiator", iopmem_function_get_address(from));
+	json_add_string(j, "function", iopmem_function_get_address(to));
+	json_add_string(j, "verdict", verdicts[iopmem_path_get_verdict(path)]);
+	for (i = 0; (line = iopmem_path_get_why(path, i)); i++)
+		json_object_array_add(why, json_object_new_string(line));
+	json_object_object_add(j, "why", why);
+	json_add_string(j, "common",
+			common ? iopmem_function_get_address(common) : NULL);
+	json_add_string(j, "initiator_host_bridge",
+			iopmem_function_get_host_bridge(from));
+	json_add_string(j, "host_bridge", iopmem_function_get_host_bridge(to));
+	for (i = 0; (fn = iopmem_path_get_function(path, i)); i++)
+		add_hop(hops, fn);
+	json_object_object_add(j, "path", hops);
+	json_object_array_add(array, j);
+	json_print(array, 0);
+}
+
+static void print_hop(struct iopmem_function *fn)
+{
+	struct iopmem_acs acs = {};
+	int rc = iopmem_function_get_acs(fn, &acs);
+	size_t i;
+
+	printf("  %s %04x:%04x  %s", iopmem_function_get_address(fn),
+	       iopmem_function_get_vendor(fn), iopmem_function_get_device(fn),
+	       port_name(fn));
+	if (rc == -EACCES)
+		fputs("  ACS unknown, needs root", stdout);
+	else if (rc == 0)
+		fputs(acs.control ? "  ACS" : "  ACS off", stdout);
+	for (i = 0; rc == 0 && i < ARRAY_SIZE(services); i++)
+		if (acs.control & services[i].bit)
+			printf(" %s+", services[i].text);
+	putchar('\n');
+}
+
+static void print_for_people(struct iopmem_path *path,
+			     struct iopmem_function *from,
+			     struct iopmem_function *to)
+{
+	struct iopmem_function *common = iopmem_path_get_common(path), *fn;
+	struct iopmem_function *last = NULL;
+	const char *line;
+	unsigned int i;
+
+	printf("%s to %s: %s\n", iopmem_function_get_address(from),
+	       iopmem_function_get_address(to),
+	       verdicts[iopmem_path_get_verdict(path)]);
+	for (i = 0; (fn = iopmem_path_get_function(path, i)); i++) {
+		const char *host = last ?
+			iopmem_function_get_host_bridge(last) : NULL;
+		const char *next = iopmem_function_get_host_bridge(fn);
+
+		if (!common && last && !iopmem_function_get_parent(last) &&
+		    !iopmem_function_get_parent(fn)) {
+			printf("  %s\n", host ? host : "no host bridge");
+			if (!host || !next || strcmp(host, next))
+				printf("  %s\n", next ? next : "no host bridge");
+		}
+		print_hop(fn);
+		last = fn;
+	}
+	puts("why:");
+	for (i = 0; (line = iopmem_path_get_why(path, i)); i++)
+		printf("  %s\n", line);
+}
+
+static int cmd_path(int argc, char **argv, struct iopmem_ctx *ctx)
+{
+	static const struct option options[] = {
+		{ "human", no_argument, NULL, 'u' },
+		{ "help", no_argument, NULL, 'h' },
+		{ }
+	};
+	struct iopmem_function *from, *to;
+	struct iopmem_path *path;
+	bool human = false;
+	int rc = EXIT_OK, o;
+
+	while ((o = next_option(argc, argv, ":uh", options, &rc)) != -1) {
+		if (o != 'u')
+			return rc;
+		human = true;
+	}
+	if (argc - optind != 2)
+		return complain(EXIT_USAGE,
+				"give two functions, the initiator and the target, see 'ndctl-iopmem path --help'");
+
+	/* a function that is skipped is not on a path */
+	if (iopmem_scan(ctx) < 0)
+		return complain_ctx(EXIT_FAILED, ctx);
+	rc = check_specs(ctx, argv + optind, 2);
+	if (!rc)
+		rc = find_one(ctx, argv[optind], &from);
+	if (!rc)
+		rc = find_one(ctx, argv[optind + 1], &to);
+	if (rc)
+		return rc;
+
+	if (iopmem_path_new(from, to, &path))
+		return complain_ctx(EXIT_FAILED, ctx);
+	if (human)
+		print_for_people(path, from, to);
+	else
+		print_json(path, from, to);
+	iopmem_path_free(path);
+	return EXIT_OK;
+}
+
+const struct command command_path = {
+	.name = "path",
+	.summary = "whether DMA from one function reaches another one, and by which way",
+	.usage = usage,
+	.run = cmd_path,
+};
