@@ -22,7 +22,7 @@ static const char usage[] =
 "\n"
 "The exit code is 1 if there is an error.\n";
 
-enum state {
+enum severity {
 	OK,
 	WARNING,
 	ERROR,
@@ -46,11 +46,11 @@ struct check {
 };
 
 /* @fix may be NULL */
-static void find(struct check *c, enum state state, const char *fix,
+static void find(struct check *c, enum severity state, const char *fix,
 		 const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 
-static void find(struct check *c, enum state state, const char *fix,
+static void find(struct check *c, enum severity state, const char *fix,
 		 const char *format, ...)
 {
 	struct json_object *j = json_object_new_object();
@@ -85,7 +85,7 @@ static void check_kernel(struct check *c)
 {
 	static const struct {
 		const char *name;
-		enum state state;
+		enum severity state;
 		const char *without;
 	} options[] = {
 		{ "LIBNVDIMM", ERROR, "there are no regions" },
@@ -147,7 +147,7 @@ static void check_module(struct check *c)
 	c->rule = "lockdown";
 	rc = iopmem_get_lockdown(c->ctx, &level);
 	if (rc == -ENOENT && !c->module.must_be_signed && !c->module.loaded) {
-		find(c, UNKNOWN, "mount -t securityfs securityfs /sys/kernel/security",
+		find(c, UNKNOWN, "mount -t securityfs none /sys/kernel/security",
 		     "%s", iopmem_get_error(c->ctx));
 		return;
 	}
@@ -160,13 +160,16 @@ static void check_module(struct check *c)
 	else if (!strcmp(level, "none") && !c->module.must_be_signed)
 		find(c, OK, NULL, "the kernel loads modules without a signature");
 	else if (!c->module.found)
-		find(c, WARNING, "sign the module with a key that the kernel trusts, after you have built it",
+		find(c, WARNING,
+		     "sign the module with a key that the kernel trusts, after you have built it",
 		     "the kernel loads only signed modules (lockdown: %s)", level);
 	else if (c->module.has_signature)
-		find(c, OK, NULL, "the kernel loads only signed modules (lockdown: %s), iopmem_bus has a signature",
+		find(c, OK, NULL,
+		     "the kernel loads only signed modules (lockdown: %s), iopmem_bus has a signature",
 		     level);
 	else
-		find(c, ERROR, "sign the module with a key that the kernel trusts: scripts/sign-file of the kernel's headers, mokutil --import",
+		find(c, ERROR,
+		     "sign the module with a key that the kernel trusts: scripts/sign-file of the kernel's headers, mokutil --import",
 		     "the kernel loads only signed modules (lockdown: %s), and iopmem_bus has no signature",
 		     level);
 }
@@ -207,6 +210,8 @@ static void check_bar(struct check *c, struct iopmem_bar *bar)
 	const char *fix = NULL;
 
 	c->rule = "bar";
+	if (!iopmem_bar_is_assigned(bar))
+		fix = "boot with pci=realloc, or switch on \"above 4G decoding\" in the firmware";
 	if (iopmem_bar_get_region(bar))
 		find(c, OK, NULL, "BAR %u: is a region", index);
 	else if (!unfit && iopmem_function_get_state(c->fn) == IOPMEM_STATE_BOUND)
@@ -216,11 +221,8 @@ static void check_bar(struct check *c, struct iopmem_bar *bar)
 		find(c, OK, NULL, "BAR %u: can be a region", index);
 	else if (!memory)
 		find(c, OK, NULL, "BAR %u: %s", index, unfit);
-	else {
-		if (!iopmem_bar_is_assigned(bar))
-			fix = "boot with pci=realloc, or switch on \"above 4G decoding\" in the firmware";
+	else
 		find(c, WARNING, fix, "BAR %u: %s", index, unfit);
-	}
 }
 
 /* libnvdimm aligns offsets in the region, not addresses. */
@@ -241,14 +243,17 @@ static void check_align(struct check *c, struct ndctl_region *region)
 	then = size / SMALL_ALIGN * SMALL_ALIGN;
 	if (then <= now) {
 		find(c, OK, NULL,
-		     "%s: %" PRIu64 " of %" PRIu64 " KiB can be used, with an alignment of %" PRIu64 " KiB",
+		     "%s: %" PRIu64 " of %" PRIu64
+		     " KiB can be used, with an alignment of %" PRIu64 " KiB",
 		     name, now >> 10, size >> 10, align >> 10);
 		return;
 	}
 	snprintf(fix, sizeof(fix), "echo %u >/sys/bus/nd/devices/%s/align",
 		 SMALL_ALIGN, name);
 	find(c, WARNING, fix,
-	     "%s: %" PRIu64 " of %" PRIu64 " KiB can be used, with an alignment of %" PRIu64 " KiB; with %u KiB it is %" PRIu64 " more",
+	     "%s: %" PRIu64 " of %" PRIu64
+	     " KiB can be used, with an alignment of %" PRIu64
+	     " KiB; with %u KiB it is %" PRIu64 " more",
 	     name, now >> 10, size >> 10, align >> 10, SMALL_ALIGN >> 10,
 	     (then - now) >> 10);
 }
@@ -270,7 +275,8 @@ static void check_memory_type(struct check *c, struct iopmem_bar *bar)
 		     "BAR %u: the kernel maps it %s, which is right, and slow",
 		     index, type);
 	else if (c->module.cached)
-		find(c, WARNING, "load iopmem_bus without cached=1, if the BAR is not RAM as ivshmem's",
+		find(c, WARNING,
+		     "load iopmem_bus without cached=1, if the BAR is not RAM as ivshmem's",
 		     "BAR %u: the kernel maps it %s, as cached=1 says", index,
 		     type);
 	else
@@ -293,13 +299,15 @@ static void check_mtrr(struct check *c, struct iopmem_bar *bar)
 	else if (strcmp(type, "write-back") && strcmp(type, "mixed"))
 		find(c, OK, NULL, "BAR %u: the MTRRs make it %s", index, type);
 	else if (iopmem_is_virtual_machine(c->ctx))
-		find(c, OK, NULL, "BAR %u: the MTRRs make it %s; in a virtual machine the hypervisor decides",
+		find(c, OK, NULL,
+		     "BAR %u: the MTRRs make it %s; in a virtual machine the hypervisor decides",
 		     index, type);
 	else if (c->module.cached)
 		find(c, WARNING, NULL, "BAR %u: the MTRRs make it %s, which is only right for RAM",
 		     index, type);
 	else
-		find(c, ERROR, "have the firmware make it uncached, or load with cached=1 if it is RAM",
+		find(c, ERROR,
+		     "have the firmware make it uncached, or load with cached=1 if it is RAM",
 		     "BAR %u: the MTRRs make it %s, so that user mappings can be cacheable",
 		     index, type);
 }
@@ -309,20 +317,20 @@ static void check_labels(struct check *c, struct iopmem_region *region)
 	struct ndctl_region *nd = iopmem_region_get_ndctl(region);
 	struct ndctl_dimm *dimm = ndctl_region_get_first_dimm(nd);
 	int labels = iopmem_region_get_labels(region);
-	char fix[160];
+	const char *name = ndctl_region_get_devname(nd);
+	const char *nmem = dimm ? ndctl_dimm_get_devname(dimm) : "nmemX";
+	char fix[256];
 
 	c->rule = "labels";
 	if (labels < 0) {
 		find_unknown(c, labels);
 	} else if (labels == IOPMEM_LABELS_DAMAGED) {
 		snprintf(fix, sizeof(fix),
-			 "ndctl disable-region %s && ndctl init-labels -f %s, which forgets the namespaces",
-			 ndctl_region_get_devname(nd),
-			 dimm ? ndctl_dimm_get_devname(dimm) : "nmemX");
-		find(c, ERROR, fix, "%s: its label area is damaged",
-		     ndctl_region_get_devname(nd));
+			 "ndctl disable-region %s; ndctl init-labels -f %s; ndctl enable-dimm %s; ndctl enable-region %s # forgets the namespaces",
+			 name, nmem, nmem, name);
+		find(c, ERROR, fix, "%s: its label area is damaged", name);
 	} else {
-		find(c, OK, NULL, "%s: %s", ndctl_region_get_devname(nd),
+		find(c, OK, NULL, "%s: %s", name,
 		     labels == IOPMEM_LABELS_NONE ? "has no label area" :
 		     labels == IOPMEM_LABELS_BLANK ? "its label area is blank" :
 		     "its label area is good");
@@ -355,7 +363,7 @@ static void check_namespaces(struct check *c, struct ndctl_region *region)
 			continue;
 		found++;
 		snprintf(fix, sizeof(fix),
-			 "save what is in it, then: ndctl create-namespace -f -e %s -m %s --map=mem",
+			 "ndctl create-namespace -f -e %s -m %s --map=mem # its contents are lost, save them before",
 			 name, namespace_mode(ndns));
 		find(c, WARNING, fix,
 		     "%s: its struct pages are on the card (map: dev), so that the CPU reads and writes them over PCIe, which is slow",
@@ -402,10 +410,12 @@ static void check_bus_address(struct check *c, struct iopmem_bar *bar,
 	else if (address == iopmem_bar_get_resource(bar))
 		find(c, OK, NULL, "BAR %u: bus and CPU address are equal", index);
 	else if (!plain)
-		find(c, OK, NULL, "BAR %u: bus and CPU address differ, and the IOMMU translates for all initiators",
+		find(c, OK, NULL,
+		     "BAR %u: bus and CPU address differ, and the IOMMU translates for all initiators",
 		     index);
 	else
-		find(c, ERROR, "boot with the IOMMU on (intel_iommu=on, or as your platform has it), or use only bare DMA engines that are given bus addresses",
+		find(c, ERROR,
+		     "boot with the IOMMU on (intel_iommu=on, or as your platform has it), or use only bare DMA engines that are given bus addresses",
 		     "BAR %u: bus and CPU address differ, and for %u of the possible initiators no IOMMU translates: their DMA goes elsewhere",
 		     index, plain);
 }
@@ -465,9 +475,11 @@ static void check_iommu(struct check *c, unsigned int translated,
 {
 	c->rule = "iommu";
 	if (!translated)
-		find(c, OK, NULL, "no IOMMU translates for a possible initiator: DMA takes the shortest way that ACS leaves");
+		find(c, OK, NULL,
+		     "no IOMMU translates for a possible initiator: DMA takes the shortest way that ACS leaves");
 	else
-		find(c, OK, NULL, "the IOMMU translates for %u of %u possible initiators: their DMA goes through the root complex, see 'ndctl-iopmem path'",
+		find(c, OK, NULL,
+		     "the IOMMU translates for %u of %u possible initiators: their DMA goes through the root complex, see 'ndctl-iopmem path'",
 		     translated, translated + plain);
 }
 

@@ -55,7 +55,8 @@ static unsigned int height_of(const struct picture *p)
 static void put_segment(FILE *out, const struct segment *s, double x,
 			double width, unsigned int y)
 {
-	fprintf(out, "<rect x=\"%.2f\" y=\"%u\" width=\"%.2f\" height=\"%d\" fill=\"%s\" stroke=\"#1f2328\"><title>",
+	fprintf(out,
+		"<rect x=\"%.2f\" y=\"%u\" width=\"%.2f\" height=\"%d\" fill=\"%s\" stroke=\"#1f2328\"><title>",
 		x, y, width, BAR_HEIGHT, s->color);
 	put_escaped(out, s->what);
 	fputs("</title></rect>\n", out);
@@ -80,7 +81,8 @@ static void put_picture(FILE *out, const struct picture *p, unsigned int y)
 		size_for_people(size, sizeof(size), s->size);
 		snprintf(text, sizeof(text), "0x%" PRIx64 "  %s  %s",
 			 s->offset, size, s->what);
-		fprintf(out, "<rect x=\"%d\" y=\"%u\" width=\"12\" height=\"12\" fill=\"%s\" stroke=\"#1f2328\"/>\n",
+		fprintf(out,
+			"<rect x=\"%d\" y=\"%u\" width=\"12\" height=\"12\" fill=\"%s\" stroke=\"#1f2328\"/>\n",
 			MARGIN, line - 10, s->color);
 		put_text(out, MARGIN + 20, line, text);
 	}
@@ -100,7 +102,8 @@ static void put_all(FILE *out, const struct picture *pictures, size_t n)
 		WIDTH, height, WIDTH, height);
 	fputs("<title>", out);
 	put_escaped(out, pictures[0].title);
-	fprintf(out, "</title>\n<rect width=\"%d\" height=\"%u\" rx=\"6\" fill=\"#ffffff\" stroke=\"#8c959f\"/>\n",
+	fprintf(out,
+		"</title>\n<rect width=\"%d\" height=\"%u\" rx=\"6\" fill=\"#ffffff\" stroke=\"#8c959f\"/>\n",
 		WIDTH, height);
 	for (i = 0; i < n; i++) {
 		put_picture(out, &pictures[i], y);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* ndctl-iopmem map: a picture of a BAR */
-#include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -81,7 +80,7 @@ static void make_printable(char *text)
 			*text = '?';
 }
 
-static int add(struct picture *p, enum kind kind, uint64_t offset,
+static int add(struct picture *p, enum kind is, uint64_t offset,
 	       uint64_t size, const char *what)
 {
 	struct segment *more;
@@ -96,8 +95,8 @@ static int add(struct picture *p, enum kind kind, uint64_t offset,
 	*more = (struct segment){
 		.offset = offset,
 		.size = size,
-		.symbol = kinds[kind].symbol,
-		.color = kinds[kind].color,
+		.symbol = kinds[is].symbol,
+		.color = kinds[is].color,
 	};
 	snprintf(more->what, sizeof(more->what), "%s", what);
 	make_printable(more->what);
@@ -316,7 +315,8 @@ static int draw_all(struct iopmem_ctx *ctx, char *spec,
 		}
 	}
 	if (!*n)
-		rc = complain(EXIT_FAILED, "%s: no BAR of it is a region, 'ndctl-iopmem list %s' says why",
+		rc = complain(EXIT_FAILED,
+			      "%s: no BAR of it is a region, 'ndctl-iopmem list %s' says why",
 			      spec, spec);
 	return rc;
 }

@@ -66,7 +66,8 @@ EXPORT int iopmem_bar_get_mtrr_type(struct iopmem_bar *bar, const char **type)
 		mtrr_type(ctx->mtrrs, ctx->mtrrs_rc, bar->res.start,
 			  bar->res.end, type) : -ENXIO;
 	if (rc)
-		return failed(ctx, rc, "%s: BAR %u: no MTRR has it, so that it is of the default type",
+		return failed(ctx, rc,
+			      "%s: BAR %u: no MTRR has it, so that it is of the default type",
 			      bar->fn->name, bar->index);
 	return 0;
 }
@@ -79,7 +80,8 @@ EXPORT int iopmem_get_lockdown(struct iopmem_ctx *ctx, const char **level)
 	if (n == -EACCES)
 		return failed(ctx, n, LOCKDOWN ": needs root");
 	if (n < 0)
-		return failed(ctx, n, LOCKDOWN ": %s: it is there with CONFIG_SECURITY_LOCKDOWN_LSM and securityfs mounted",
+		return failed(ctx, n, LOCKDOWN
+			      ": %s: it is there with CONFIG_SECURITY_LOCKDOWN_LSM and securityfs mounted",
 			      strerror(-n));
 	if (parse_lockdown(buf, n, level))
 		return failed(ctx, -EINVAL, LOCKDOWN ": '%s' is no level", buf);
@@ -148,8 +150,8 @@ static int module_info(struct kmod_module *mod, struct iopmem_module *m)
 	int rc;
 
 	if (!path) {
-		m->found = m->builtin =
-			kmod_module_get_initstate(mod) == KMOD_MODULE_BUILTIN;
+		m->builtin = kmod_module_get_initstate(mod) == KMOD_MODULE_BUILTIN;
+		m->found = m->builtin;
 		return 0;
 	}
 	m->found = true;
@@ -180,11 +182,12 @@ EXPORT int iopmem_get_module(struct iopmem_ctx *ctx, struct iopmem_module *m)
 	struct kmod_list *list = NULL;
 	struct kmod_module *mod;
 	struct kmod_ctx *kmod;
+	char state[16];
 	int rc;
 
 	*m = (struct iopmem_module){};
-	m->loaded = sysfs_read("/sys/module/" MODULE "/initstate",
-			       (char[16]){}, 16) > 0;
+	m->loaded = sysfs_read("/sys/module/" MODULE "/initstate", state,
+			       sizeof(state)) > 0;
 	module_flag("/sys/module/" MODULE "/taint", 'E', &m->taints_unsigned);
 	module_flag("/sys/module/" MODULE "/parameters/cached", 'Y', &m->cached);
 	module_flag("/sys/module/module/parameters/sig_enforce", 'Y',
@@ -202,7 +205,7 @@ EXPORT int iopmem_get_module(struct iopmem_ctx *ctx, struct iopmem_module *m)
 		kmod_module_unref_list(list);
 	}
 	kmod_unref(kmod);
-	if (rc < 0 && rc != -ENOENT && rc != -ENOSYS)
+	if (rc < 0 && rc != -ENOENT)
 		return failed(ctx, rc, "module " MODULE ": its file cannot be read: %s",
 			      strerror(-rc));
 	return 0;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "parse.h"
 
@@ -96,13 +97,13 @@ int parse_mtrrs(const char *buf, size_t len, struct memtype **list)
  */
 static const char *stronger(const char *a, const char *b)
 {
-	const char *wins[] = { types[0].type, types[2].type };
+	static const char *const wins[] = { "uncached", "write-through" };
 	size_t i;
 
-	if (!a || a == b)
+	if (!a || !strcmp(a, b))
 		return b;
 	for (i = 0; i < ARRAY_SIZE(wins); i++)
-		if (a == wins[i] || b == wins[i])
+		if (!strcmp(a, wins[i]) || !strcmp(b, wins[i]))
 			return wins[i];
 	return "mixed";
 }

@@ -144,7 +144,8 @@ static bool listed(struct iopmem_path *p, struct iopmem_function *fn, bool same)
 	size_t i;
 
 	if (!host) {
-		why(p, "nothing stands for host bridge %s: its first function is neither 00.0 nor a root port, or takes root to tell",
+		why(p,
+		    "nothing stands for host bridge %s: its first function is neither 00.0 nor a root port, or takes root to tell",
 		    host_of(fn));
 		return false;
 	}
@@ -155,12 +156,15 @@ static bool listed(struct iopmem_path *p, struct iopmem_function *fn, bool same)
 			continue;
 		if (known_good[i].same && !same)
 			break;
-		why(p, "host bridge %s (%04x:%04x) is one that Linux " IOPMEM_KNOWN_GOOD_KERNEL " lists as passing peer-to-peer DMA",
-		    host_of(fn), host->vendor, host->device);
+		why(p,
+		    "host bridge %s (%04x:%04x) is one that Linux %s lists as passing peer-to-peer DMA",
+		    host_of(fn), host->vendor, host->device,
+		    IOPMEM_KNOWN_GOOD_KERNEL);
 		return true;
 	}
-	why(p, "host bridge %s (%04x:%04x) is not one that Linux " IOPMEM_KNOWN_GOOD_KERNEL " lists as passing peer-to-peer DMA%s",
-	    host_of(fn), host->vendor, host->device,
+	why(p,
+	    "host bridge %s (%04x:%04x) is not one that Linux %s lists as passing peer-to-peer DMA%s",
+	    host_of(fn), host->vendor, host->device, IOPMEM_KNOWN_GOOD_KERNEL,
 	    i < ARRAY_SIZE(known_good) ? " to another host bridge" : "");
 	return false;
 }
@@ -213,7 +217,8 @@ static int look_at_acs(struct iopmem_path *p, bool *redirects, bool *blocks)
 			    fn->name);
 			*redirects = true;
 		} else if (acs.control & IOPMEM_ACS_EGRESS_CONTROL) {
-			why(p, "ACS at %s controls egress without redirecting, so that peer requests are errors where its vector says so",
+			why(p,
+			    "ACS at %s controls egress without redirecting, so that peer requests are errors where its vector says so",
 			    fn->name);
 			*blocks = true;
 		}
@@ -264,9 +269,11 @@ static int look_at_iommu(struct iopmem_path *p, struct iopmem_function *from,
 		{ "identity", "addresses go out as they are" },
 		{ "blocked", "it can do no DMA" },
 		{ "DMA", "addresses are translated in the root complex, so that DMA goes there" },
-		{ "DMA-FQ", "addresses are translated in the root complex, so that DMA goes there" },
+		{
+		"DMA-FQ", "addresses are translated in the root complex, so that DMA goes there" },
 	};
-	const char *type, *means = "who has the group decides how addresses are translated in the root complex";
+	const char *type, *means =
+	"who has the group decides how addresses are translated in the root complex";
 	size_t i;
 	int rc;
 

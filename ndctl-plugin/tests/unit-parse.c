@@ -300,7 +300,7 @@ static void test_mtrrs(void)
 	check(mtrr_is(UC, 0x100000000, 0x10fffffff, NULL));
 	check(mtrr_is("", 0, 1, NULL));
 	/* two that touch */
-	check(mtrr_is("reg00: base=0x100000000 ( 4096MB), size= 1024MB, count=1: uncachable\n" UC,
+	check(mtrr_is(UC "reg01: base=0x100000000 ( 4096MB), size= 1024MB, count=1: uncachable\n",
 		      0xf0000000, 0x10fffffff, "uncached"));
 	check(mtrr_is("reg00: base=0x000001000 (    0MB), size=    4KB, count=1: write-through\n"
 		      "reg01: base=0x000001000 (    0MB), size=    4KB, count=1: write-combining\n",
@@ -318,7 +318,8 @@ static void test_mtrrs(void)
 
 static void test_kconfig(void)
 {
-	const char *text = "# CONFIG_A is not set\nCONFIG_B=y\nCONFIG_BC=m\nCONFIG_D=\"y\"\nCONFIG_E=yes";
+	const char *text = "# CONFIG_A is not set\nCONFIG_B=y\nCONFIG_BC=m\n"
+		"CONFIG_D=\"y\"\nCONFIG_E=yes";
 
 	check(with(text, parse_kconfig(buf, len, "A")) == 'n');
 	check(with(text, parse_kconfig(buf, len, "B")) == 'y');
