@@ -11,6 +11,7 @@ __ndctl_iopmem_values() {
 	-n | --namespace) ndctl list -N 2>/dev/null | sed -n 's/.*"dev":"\(.*\)".*/\1/p' ;;
 	-m | --mode) printf '%s\n' raw sector fsdax devdax ;;
 	-U | --numa-node) cd /sys/devices/system/node 2>/dev/null && printf '%s\n' node[0-9]* | sed 's/node//' ;;
+	-o | --offset | -l | --length) ;;
 	-s | --svg) compgen -f -- "$cur" ;;
 	*) return 1 ;;
 	esac

@@ -34,6 +34,7 @@ struct command {
 };
 
 extern const struct command command_check;
+extern const struct command command_extents;
 extern const struct command command_list;
 extern const struct command command_map;
 extern const struct command command_path;

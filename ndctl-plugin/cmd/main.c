@@ -12,6 +12,7 @@
 
 static const struct command *const commands[] = {
 	&command_check,
+	&command_extents,
 	&command_list,
 	&command_map,
 	&command_path,

@@ -431,6 +431,88 @@ enum iopmem_labels {
  */
 int iopmem_region_get_labels(struct iopmem_region *region);
 
+/* Contents of files, and where a device finds them */
+
+struct iopmem_map;
+struct iopmem_extent;
+
+/* Map for reading, and do not change the file: all of it has to be written. */
+#define IOPMEM_MAP_READ_ONLY	0x1
+
+/*
+ * iopmem_map_file - map a DAX file or a device-dax node, ready for DMA
+ * @path: a file on an fsdax namespace, or /dev/daxX.Y
+ * @offset: of the first byte, need not be aligned
+ * @length: bytes, or 0 for all that follows
+ * @flags: IOPMEM_MAP_READ_ONLY or 0
+ *
+ * Maps it shared and faults all of it in. Without IOPMEM_MAP_READ_ONLY this
+ * allocates what is a hole and has the file system see as written what is not:
+ * what a device puts there is then read by read(2) too. Then finds the extents
+ * and compares each page with what /proc/self/pagemap has for the mapping.
+ *
+ * The extents of a device-dax node hold while its namespace is there. Those of
+ * a file hold while nobody truncates, punches, clones, defragments or removes
+ * it, also when it is mapped: the kernel waits with that only for pages that
+ * are pinned, as by O_DIRECT I/O in flight.
+ *
+ * Errors: -EACCES, -EPERM if it takes root; -ENXIO if it is not on iopmem;
+ * -EOPNOTSUPP if it is not DAX, or has contents that have no place of their own;
+ * -ERANGE if it ends before @offset + @length, or is empty; -EAGAIN if it was
+ * moved meanwhile; -EFAULT if pages cannot be had, for instance since there is
+ * no space; -EINVAL, -ENOMEM, or another of open(2)'s or mmap(2)'s.
+ */
+int iopmem_map_file(struct iopmem_ctx *ctx, const char *path, uint64_t offset,
+		    uint64_t length, unsigned int flags,
+		    struct iopmem_map **map);
+
+/*
+ * iopmem_unmap - end the mapping, and free it and its extents
+ * A map holds a reference on its context. NULL is allowed.
+ */
+void iopmem_unmap(struct iopmem_map *map);
+
+/* The byte at @offset. Where the file is truncated, touching it is a SIGBUS. */
+void *iopmem_map_get_address(struct iopmem_map *map);
+uint64_t iopmem_map_get_offset(struct iopmem_map *map);
+uint64_t iopmem_map_get_length(struct iopmem_map *map);
+/* The block or character device, "pmem0" */
+const char *iopmem_map_get_device(struct iopmem_map *map);
+bool iopmem_map_is_devdax(struct iopmem_map *map);
+
+/*
+ * iopmem_map_sync - the CPU's stores to the mapping have reached the card
+ *
+ * For a file this is msync(2), which fails if the function was reset or is gone.
+ * For device-dax, where there is no such call, a fence and a read from the
+ * mapping; that cannot tell whether the function is still there.
+ * Errors: -EIO, -EINVAL, -ENOMEM, as of msync(2).
+ */
+int iopmem_map_sync(struct iopmem_map *map);
+
+/*
+ * The extents of a map, in the order of the file and without gaps. What is
+ * contiguous is one extent. They belong to the map.
+ */
+struct iopmem_extent *iopmem_extent_get_first(struct iopmem_map *map);
+struct iopmem_extent *iopmem_extent_get_next(struct iopmem_extent *extent);
+
+#define iopmem_extents_foreach(map, extent) \
+	for (extent = iopmem_extent_get_first(map); \
+	     extent != NULL; \
+	     extent = iopmem_extent_get_next(extent))
+
+/* From the file's start */
+uint64_t iopmem_extent_get_offset(struct iopmem_extent *extent);
+uint64_t iopmem_extent_get_length(struct iopmem_extent *extent);
+/* The CPU's physical address */
+uint64_t iopmem_extent_get_resource(struct iopmem_extent *extent);
+/* What an initiator puts on the bus; with an IOMMU, only if it is not remapped */
+uint64_t iopmem_extent_get_bus_address(struct iopmem_extent *extent);
+/* As other BARs, until iopmem_scan() */
+struct iopmem_bar *iopmem_extent_get_bar(struct iopmem_extent *extent);
+uint64_t iopmem_extent_get_bar_offset(struct iopmem_extent *extent);
+
 /* Paths */
 
 struct iopmem_path;
