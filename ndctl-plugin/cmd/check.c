@@ -285,6 +285,23 @@ static void check_memory_type(struct check *c, struct iopmem_bar *bar)
 		     index, type);
 }
 
+/* Which is not shown. The driver looks what becomes of a write-back mapping. */
+static void check_default_mtrr(struct check *c)
+{
+	const char *what = iopmem_get_error(c->ctx);
+
+	if (iopmem_is_virtual_machine(c->ctx))
+		find(c, OK, NULL, "%s; in a virtual machine the hypervisor decides",
+		     what);
+	else if (iopmem_function_get_state(c->fn) == IOPMEM_STATE_BOUND &&
+		 !c->module.cached)
+		find(c, OK, NULL, "%s; the driver has found that not to be write-back",
+		     what);
+	else
+		find(c, UNKNOWN, "bind it, without cached=1: the driver finds out",
+		     "%s", what);
+}
+
 static void check_mtrr(struct check *c, struct iopmem_bar *bar)
 {
 	unsigned int index = iopmem_bar_get_index(bar);
@@ -293,7 +310,7 @@ static void check_mtrr(struct check *c, struct iopmem_bar *bar)
 
 	c->rule = "mtrr";
 	if (rc == -ENXIO)
-		find(c, OK, NULL, "%s", iopmem_get_error(c->ctx));
+		check_default_mtrr(c);
 	else if (rc < 0)
 		find_unknown(c, rc);
 	else if (strcmp(type, "write-back") && strcmp(type, "mixed"))

@@ -252,19 +252,24 @@ static size_t columns(const struct picture *p)
 	return wide > p->num_segments ? wide : p->num_segments;
 }
 
+static size_t share(const struct picture *p, size_t i, size_t columns)
+{
+	return (double)p->segments[i].size / p->size * columns;
+}
+
 static void print_bar(const struct picture *p)
 {
 	size_t wide = columns(p), spare = wide - p->num_segments;
 	size_t left = spare, largest = 0, i, n;
 
 	for (i = 0; i < p->num_segments; i++) {
-		left -= (double)p->segments[i].size / p->size * spare;
+		left -= share(p, i, spare);
 		if (p->segments[i].size > p->segments[largest].size)
 			largest = i;
 	}
 	putchar('[');
 	for (i = 0; i < p->num_segments; i++) {
-		n = 1 + (size_t)((double)p->segments[i].size / p->size * spare);
+		n = 1 + share(p, i, spare);
 		if (i == largest)
 			n += left;
 		while (n--)
