@@ -91,6 +91,7 @@ static void function_free(struct iopmem_function *fn)
 	free(fn->host_bridge);
 	free(fn->driver);
 	free(fn->config);
+	holders_free(fn);
 }
 
 static int function_read(struct iopmem_ctx *ctx, struct iopmem_function *fn,

@@ -30,8 +30,9 @@
  * there is no such thing.
  *
  * Time of reading: addresses, ids, drivers and BARs are read by iopmem_scan(),
- * all else when it is first asked for. libiopmem starts no program, and writes
- * nothing but what iopmem_map_file() does to the file that it is given.
+ * all else when it is first asked for. Only iopmem_function_bind(),
+ * iopmem_function_unbind() and iopmem_binding_restore() write anything or start
+ * a process or program.
  */
 #ifndef _IOPMEM_H_
 #define _IOPMEM_H_
@@ -53,6 +54,8 @@ struct iopmem_ctx;
 struct iopmem_function;
 struct iopmem_bar;
 struct iopmem_region;
+struct iopmem_holder;
+struct iopmem_binding;
 
 /* Context */
 
@@ -431,167 +434,169 @@ enum iopmem_labels {
  */
 int iopmem_region_get_labels(struct iopmem_region *region);
 
-/* Contents of files, and where a device finds them */
-
-struct iopmem_map;
-struct iopmem_extent;
-
-/* Map for reading, and do not change the file: all of it has to be written. */
-#define IOPMEM_MAP_READ_ONLY	0x1
-
-/*
- * iopmem_map_file - map a DAX file or a device-dax node, ready for DMA
- * @path: a file on an fsdax namespace, or /dev/daxX.Y
- * @offset: of the first byte, need not be aligned
- * @length: bytes, or 0 for all that follows
- * @flags: IOPMEM_MAP_READ_ONLY or 0
- *
- * Maps it shared and faults all of it in. Without IOPMEM_MAP_READ_ONLY this
- * allocates what is a hole and has the file system see as written what is not:
- * what a device puts there is then read by read(2) too. Then finds the extents
- * and compares each page with what /proc/self/pagemap has for the mapping.
- *
- * The extents of a device-dax node hold while its namespace is there. Those of
- * a file hold while nobody truncates, punches, clones, defragments or removes
- * it, also when it is mapped: the kernel waits with that only for pages that
- * are pinned, as by O_DIRECT I/O in flight.
- *
- * Errors: -EACCES, -EPERM if it takes root; -ENXIO if it is not on iopmem;
- * -EOPNOTSUPP if it is not DAX, or has contents that have no place of their own;
- * -ERANGE if it ends before @offset + @length, or is empty; -EAGAIN if it was
- * moved meanwhile; -EFAULT if pages cannot be had, for instance since there is
- * no space; -EINVAL, -ENOMEM, or another of open(2)'s or mmap(2)'s.
- */
-int iopmem_map_file(struct iopmem_ctx *ctx, const char *path, uint64_t offset,
-		    uint64_t length, unsigned int flags,
-		    struct iopmem_map **map);
-
-/*
- * iopmem_unmap - end the mapping, and free it and its extents
- * A map holds a reference on its context. NULL is allowed.
- */
-void iopmem_unmap(struct iopmem_map *map);
-
-/* The byte at @offset. Where the file is truncated, touching it is a SIGBUS. */
-void *iopmem_map_get_address(struct iopmem_map *map);
-uint64_t iopmem_map_get_offset(struct iopmem_map *map);
-uint64_t iopmem_map_get_length(struct iopmem_map *map);
-/* The block or character device, "pmem0" */
-const char *iopmem_map_get_device(struct iopmem_map *map);
-bool iopmem_map_is_devdax(struct iopmem_map *map);
-
-/*
- * iopmem_map_sync - the CPU's stores to the mapping have reached the card
- *
- * For a file this is msync(2), which fails if the function was reset or is gone.
- * For device-dax, where there is no such call, a fence and a read from the
- * mapping; that cannot tell whether the function is still there.
- * Errors: -EIO, -EINVAL, -ENOMEM, as of msync(2).
- */
-int iopmem_map_sync(struct iopmem_map *map);
-
-/*
- * The extents of a map, in the order of the file and without gaps. What is
- * contiguous is one extent. They belong to the map.
- */
-struct iopmem_extent *iopmem_extent_get_first(struct iopmem_map *map);
-struct iopmem_extent *iopmem_extent_get_next(struct iopmem_extent *extent);
-
-#define iopmem_extents_foreach(map, extent) \
-	for (extent = iopmem_extent_get_first(map); \
-	     extent != NULL; \
-	     extent = iopmem_extent_get_next(extent))
-
-/* From the file's start */
-uint64_t iopmem_extent_get_offset(struct iopmem_extent *extent);
-uint64_t iopmem_extent_get_length(struct iopmem_extent *extent);
-/* The CPU's physical address */
-uint64_t iopmem_extent_get_resource(struct iopmem_extent *extent);
-/* What an initiator puts on the bus; with an IOMMU, only if it is not remapped */
-uint64_t iopmem_extent_get_bus_address(struct iopmem_extent *extent);
-/* As other BARs, until iopmem_scan() */
-struct iopmem_bar *iopmem_extent_get_bar(struct iopmem_extent *extent);
-uint64_t iopmem_extent_get_bar_offset(struct iopmem_extent *extent);
-
-/* Paths */
-
-struct iopmem_path;
-
-/* The version of Linux from whose source the known host bridges are */
-#define IOPMEM_KNOWN_GOOD_KERNEL	"7.3"
+/* Who uses a function */
 
 /**
- * enum iopmem_verdict - does DMA from one function reach another one's BAR?
- * @IOPMEM_VERDICT_UNKNOWN: it depends on hardware of which nothing is known
- * @IOPMEM_VERDICT_DIRECT: yes, not passing the root complex
- * @IOPMEM_VERDICT_ROOT_COMPLEX: yes, through a root complex that is known to
- *	pass it
- * @IOPMEM_VERDICT_BLOCKED: no, as things are now
+ * enum iopmem_holder_kind - in what way
+ * @IOPMEM_HOLDER_MOUNT: a file system of it is mounted
+ * @IOPMEM_HOLDER_SWAP: it is swap space
+ * @IOPMEM_HOLDER_DEVICE: another block device is made of it (dm, md)
+ * @IOPMEM_HOLDER_PROCESS: a process has it, or a file on it, open or mapped
+ * @IOPMEM_HOLDER_NETWORK: it is a network interface that is up
+ * @IOPMEM_HOLDER_KERNEL: the kernel has it claimed, nothing tells what for
  */
-enum iopmem_verdict {
-	IOPMEM_VERDICT_UNKNOWN,
-	IOPMEM_VERDICT_DIRECT,
-	IOPMEM_VERDICT_ROOT_COMPLEX,
-	IOPMEM_VERDICT_BLOCKED,
+enum iopmem_holder_kind {
+	IOPMEM_HOLDER_MOUNT,
+	IOPMEM_HOLDER_SWAP,
+	IOPMEM_HOLDER_DEVICE,
+	IOPMEM_HOLDER_PROCESS,
+	IOPMEM_HOLDER_NETWORK,
+	IOPMEM_HOLDER_KERNEL,
 };
 
 /*
- * iopmem_path_new - the way from @initiator to @target, and a verdict
+ * iopmem_function_find_holders - see who uses the function now
  *
- * Sets *@path, to be freed before the next iopmem_scan(). Errors: -ENOMEM,
- * -E2BIG, and those of iopmem_function_get_config() of a function on the way.
+ * Looks at the block and character devices and the network interfaces that its
+ * driver has made, at what is made of these, at mounts, swap and all processes.
+ * Returns the number found. The holders got before are no longer valid.
+ *
+ * Block devices that only the kernel has open, for instance to export them by
+ * NVMe over fabrics, cannot be told. Errors: -ENOMEM.
  */
-int iopmem_path_new(struct iopmem_function *initiator,
-		    struct iopmem_function *target, struct iopmem_path **path);
-void iopmem_path_free(struct iopmem_path *path);
-enum iopmem_verdict iopmem_path_get_verdict(struct iopmem_path *path);
-/* The nearest function above, or in, both; NULL if that is a host bridge. */
-struct iopmem_function *iopmem_path_get_common(struct iopmem_path *path);
-/* Number @index of the functions from initiator to target; NULL after them. */
+int iopmem_function_find_holders(struct iopmem_function *fn);
+
+/*
+ * How many processes could not be looked into then, which takes root, or in a
+ * container more than that. iopmem_function_can_bind() and
+ * iopmem_function_can_unbind() find holders too, where these matter.
+ */
+unsigned int iopmem_function_get_unseen(struct iopmem_function *fn);
+
+struct iopmem_holder *iopmem_holder_get_first(struct iopmem_function *fn);
+struct iopmem_holder *iopmem_holder_get_next(struct iopmem_holder *holder);
+
+#define iopmem_holder_foreach(fn, holder) \
+	for (holder = iopmem_holder_get_first(fn); \
+	     holder != NULL; \
+	     holder = iopmem_holder_get_next(holder))
+
 struct iopmem_function *
-iopmem_path_get_function(struct iopmem_path *path, unsigned int index);
-/* Number @index of the lines that say why the verdict is so; NULL after them. */
-const char *iopmem_path_get_why(struct iopmem_path *path, unsigned int index);
-
-/* The machine */
-
-/* As the processor tells. false if it does not tell. */
-bool iopmem_is_virtual_machine(struct iopmem_ctx *ctx);
+iopmem_holder_get_function(struct iopmem_holder *holder);
+enum iopmem_holder_kind iopmem_holder_get_kind(struct iopmem_holder *holder);
+/* What it uses: "pmem0", "dax0.0", "eth0" */
+const char *iopmem_holder_get_device(struct iopmem_holder *holder);
+/* The mount point, the file, the device made of it; NULL for the others */
+const char *iopmem_holder_get_path(struct iopmem_holder *holder);
+/*
+ * The process, 0 and NULL if there is none. A mount has one if it is in another
+ * mount namespace than the caller's: that process is in that one.
+ */
+int iopmem_holder_get_pid(struct iopmem_holder *holder);
+const char *iopmem_holder_get_process(struct iopmem_holder *holder);
+/* For people: "pmem0 is mounted on /mnt" */
+const char *iopmem_holder_get_text(struct iopmem_holder *holder);
 
 /*
- * iopmem_get_lockdown - "none", "integrity" or "confidentiality" into *@level
- * Errors: -ENOENT if the kernel has no lockdown, -EACCES.
+ * Bind and unbind
+ *
+ * They take root, and change the machine as a whole: the function gets the
+ * driver and the driver_override that are asked for, or, on any error, those
+ * that it had. SIGINT, SIGTERM, SIGHUP, SIGQUIT and SIGTSTP are blocked in the
+ * calling thread meanwhile. After SIGKILL it may have neither.
+ *
+ * What the context knows about the function is old afterwards: iopmem_scan().
  */
-int iopmem_get_lockdown(struct iopmem_ctx *ctx, const char **level);
-
-/*
- * iopmem_get_kernel_option - of the running kernel, as in "FS_DAX"
- * 'y', 'm' or 'n'. Errors: -ENOENT if its options are nowhere to be read.
- */
-int iopmem_get_kernel_option(struct iopmem_ctx *ctx, const char *name);
 
 /**
- * struct iopmem_module - the driver's module
- * @loaded: it is in the kernel
- * @found: modprobe finds it for the running kernel
- * @builtin: it is part of the kernel's image
- * @has_signature: its file is signed
- * @taints_unsigned: the kernel did not accept a signature when it was loaded
- * @must_be_signed: the kernel loads only signed modules
- * @cached: it was loaded with cached=1
+ * enum iopmem_bind_flags - what they may do beyond that
+ * @IOPMEM_FORCE: take it though another driver has it, or though it is in use:
+ *	see below
+ * @IOPMEM_PERSIST: the same at the next boot, through the program driverctl
  */
-struct iopmem_module {
-	bool loaded;
-	bool found;
-	bool builtin;
-	bool has_signature;
-	bool taints_unsigned;
-	bool must_be_signed;
-	bool cached;
+enum iopmem_bind_flags {
+	IOPMEM_FORCE = 1 << 0,
+	IOPMEM_PERSIST = 1 << 1,
 };
 
-/* Errors: -ENOMEM, or what keeps the file from being read. */
-int iopmem_get_module(struct iopmem_ctx *ctx, struct iopmem_module *module);
+/*
+ * iopmem_function_can_bind - would iopmem_function_bind() begin?
+ *
+ * Changes nothing. 0, or the error.
+ *
+ * Errors: -EACCES if not root; -EINVAL if no BAR is eligible; -EBUSY if another
+ * driver has it, unless IOPMEM_FORCE is in @flags, or if that driver's devices
+ * are in use; -ENOENT if @flags have IOPMEM_PERSIST and there is no driverctl;
+ * -ENODEV if it has gone; -EAGAIN if the kernel is about to bind or unbind it,
+ * and waits.
+ */
+int iopmem_function_can_bind(struct iopmem_function *fn, unsigned int flags);
+
+/*
+ * iopmem_function_bind - have the driver iopmem take a function
+ * @flags: IOPMEM_FORCE: take it from another driver, if its devices are not in
+ *	use. IOPMEM_PERSIST: also at the next boot; a function that is bound
+ *	without is bound anew.
+ * @before: if not NULL, where the function was, to be freed
+ *
+ * Loads the module. Waits for the driver that has it, see iopmem_set_wait_fn().
+ *
+ * Returns 1 if something was changed, 0 if it was so already.
+ * Errors: those of iopmem_function_can_bind(), those of loading a module, those
+ * of the driver.
+ */
+int iopmem_function_bind(struct iopmem_function *fn, unsigned int flags,
+			 struct iopmem_binding **before);
+
+/*
+ * iopmem_function_can_unbind - would iopmem_function_unbind() begin?
+ *
+ * Errors: -EACCES if not root; -EBUSY if another driver has it, or if it is in
+ * use, unless IOPMEM_FORCE is in @flags; -ENOENT if driverctl is needed and not
+ * there; -ENODEV if it has gone; -EAGAIN as above.
+ */
+int iopmem_function_can_unbind(struct iopmem_function *fn, unsigned int flags);
+
+/*
+ * iopmem_function_unbind - take a function away from the driver iopmem
+ * @flags: IOPMEM_FORCE: though it is in use; what has device-dax mapped gets
+ *	SIGBUS, for block devices the driver waits until they are closed.
+ *	IOPMEM_PERSIST: also at the next boot
+ * @before: if not NULL, where the function was, to be freed
+ *
+ * It has no driver then. Returns 1 if something was changed, 0 if not.
+ * Errors: those of iopmem_function_can_unbind(); -EINTR if the function of
+ * iopmem_set_wait_fn() said so: the kernel goes on by itself.
+ */
+int iopmem_function_unbind(struct iopmem_function *fn, unsigned int flags,
+			   struct iopmem_binding **before);
+
+/*
+ * iopmem_set_wait_fn - be told what a removal waits for
+ *
+ * @wait_fn is called with a line each second, unless it takes less than two.
+ * Returning false ends iopmem_function_unbind(); there is nothing to stop the
+ * kernel, and iopmem_function_bind() goes on until it can put things back.
+ */
+typedef bool (*iopmem_wait_fn)(struct iopmem_ctx *ctx, const char *message,
+			       void *data);
+void iopmem_set_wait_fn(struct iopmem_ctx *ctx, iopmem_wait_fn wait_fn,
+			void *data);
+
+/* Where a function was: its driver, driver_override, what driverctl saved */
+const char *iopmem_binding_get_driver(struct iopmem_binding *binding);
+const char *iopmem_binding_get_override(struct iopmem_binding *binding);
+const char *iopmem_binding_get_saved(struct iopmem_binding *binding);
+
+/*
+ * iopmem_binding_restore - put the function back to where it was
+ * Errors: as of binding and unbinding.
+ */
+int iopmem_binding_restore(struct iopmem_binding *binding);
+void iopmem_binding_free(struct iopmem_binding *binding);
+
+/* Has driverctl saved that the driver iopmem takes it at the next boot? */
+bool iopmem_function_is_persistent(struct iopmem_function *fn);
 
 #ifdef __cplusplus
 }

@@ -112,6 +112,13 @@ EXPORT int iopmem_get_log_priority(struct iopmem_ctx *ctx)
 	return ctx->log_priority;
 }
 
+EXPORT void iopmem_set_wait_fn(struct iopmem_ctx *ctx, iopmem_wait_fn wait_fn,
+			       void *data)
+{
+	ctx->wait_fn = wait_fn;
+	ctx->wait_data = data;
+}
+
 EXPORT struct ndctl_ctx *iopmem_get_ndctl(struct iopmem_ctx *ctx)
 {
 	int rc;

@@ -12,6 +12,7 @@
 
 #define SYSFS_PCI	"/sys/bus/pci/devices"
 #define SYSFS_ND	"/sys/bus/nd/devices"
+#define SYSFS_DRIVERS	"/sys/bus/pci/drivers"
 #define DRIVER		"iopmem"
 #define MIN_BAR_SIZE	(4ull << 20)
 #define SYSFS_MAX	4096	/* the most that an attribute holds */
@@ -29,6 +30,16 @@ struct iopmem_bar {
 	unsigned int index;
 	struct resource res;
 	struct iopmem_region region;	/* if region.ndctl */
+};
+
+struct iopmem_holder {
+	struct iopmem_function *fn;
+	enum iopmem_holder_kind kind;
+	char device[64];
+	char *path;
+	int pid;
+	char process[64];
+	char *text;
 };
 
 struct iopmem_function {
@@ -51,6 +62,9 @@ struct iopmem_function {
 	uint8_t *config;
 	int config_len;		/* or a negative errno */
 	unsigned int config_tried;
+	struct iopmem_holder *holders;
+	size_t num_holders;
+	unsigned int unseen;	/* processes that could not be looked into */
 };
 
 /**
@@ -67,6 +81,8 @@ struct iopmem_ctx {
 	char error[512];
 	iopmem_log_fn log_fn;
 	int log_priority;
+	iopmem_wait_fn wait_fn;
+	void *wait_data;
 
 	bool scanned;
 	int skipped;
@@ -128,9 +144,26 @@ struct iopmem_function *function_find(struct iopmem_ctx *ctx,
 int function_config(struct iopmem_function *fn, unsigned int want,
 		    const uint8_t **buf);
 
-/* machine.c */
-const struct cpu *cpu_get(struct iopmem_ctx *ctx);
-void machine_forget(struct iopmem_ctx *ctx);
+/* driverctl.c */
+/* The driver that driverctl has saved for the function; NULL: none. */
+int driverctl_saved(struct iopmem_ctx *ctx, const char *address, char **driver);
+/* Is the program there? */
+int driverctl_check(struct iopmem_ctx *ctx, const char *address);
+/*
+ * Save @driver, or with NULL forget what was saved, and set driver_override
+ * alike. driverctl unbinds the function first.
+ */
+int driverctl_save(struct iopmem_ctx *ctx, const char *address,
+		   const char *driver);
+
+/* holder.c */
+void holders_free(struct iopmem_function *fn);
+/* Those found by iopmem_function_find_holders(), as many as fit in a line */
+void holders_describe(struct iopmem_function *fn, char *buf, size_t size);
+
+/* module.c */
+/* Load it, unless the driver is there. */
+int module_load(struct iopmem_ctx *ctx);
 
 /* region.c */
 void regions_read(struct iopmem_ctx *ctx);
