@@ -33,11 +33,9 @@ struct command {
 	int (*run)(int argc, char **argv, struct iopmem_ctx *ctx);
 };
 
-extern const struct command command_check;
-extern const struct command command_extents;
+extern const struct command command_bind;
 extern const struct command command_list;
-extern const struct command command_map;
-extern const struct command command_path;
+extern const struct command command_unbind;
 
 /* main.c */
 /* One line on stderr, "ndctl-iopmem NAME: ..."; returns @exit_code. */
@@ -94,6 +92,8 @@ struct json_object *namespace_to_json(struct ndctl_namespace *ndns,
 /* "raw", "fsdax", "sector", "devdax" */
 const char *namespace_mode(struct ndctl_namespace *ndns);
 bool namespace_is_used(struct ndctl_namespace *ndns);
+/* For json_object_array_sort(): libndctl has them in the order of sysfs. */
+int namespace_compare(const void *a, const void *b);
 
 /* The alignment that gives most of a BAR: a huge page */
 #define SMALL_ALIGN	(2u << 20)

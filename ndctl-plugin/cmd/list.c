@@ -262,15 +262,6 @@ static void add_memory_type(struct json_object *to, struct iopmem_bar *bar,
 		json_add_unknown(to, "memory_type", rc, flags);
 }
 
-/* libndctl has them in the order of sysfs, which is any. */
-static int by_namespace(const void *a, const void *b)
-{
-	struct json_object *const *x = a, *const *y = b;
-
-	return strverscmp(json_object_get_string(json_object_object_get(*x, "dev")),
-			  json_object_get_string(json_object_object_get(*y, "dev")));
-}
-
 static int add_region(struct json_object *to, struct iopmem_region *region,
 		      const struct filter *f, unsigned int flags)
 {
@@ -304,7 +295,7 @@ static int add_region(struct json_object *to, struct iopmem_region *region,
 		if (namespace_wanted(f, ndns))
 			json_object_array_add(namespaces,
 					      namespace_to_json(ndns, flags));
-	json_object_array_sort(namespaces, by_namespace);
+	json_object_array_sort(namespaces, namespace_compare);
 	json_object_object_add(to, "namespaces", namespaces);
 	return rc;
 }

@@ -11,11 +11,9 @@
 #include "version.h"
 
 static const struct command *const commands[] = {
-	&command_check,
-	&command_extents,
+	&command_bind,
 	&command_list,
-	&command_map,
-	&command_path,
+	&command_unbind,
 };
 
 static const struct command *current;

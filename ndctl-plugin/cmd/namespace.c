@@ -2,6 +2,7 @@
 /* A namespace in the fields that ndctl list has for it */
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <daxctl/libdaxctl.h>
 #include <json-c/json.h>
@@ -113,4 +114,12 @@ struct json_object *namespace_to_json(struct ndctl_namespace *ndns,
 	if (!ndctl_namespace_is_active(ndns))
 		json_add_string(j, "state", "disabled");
 	return j;
+}
+
+int namespace_compare(const void *a, const void *b)
+{
+	struct json_object *const *x = a, *const *y = b;
+
+	return strverscmp(json_object_get_string(json_object_object_get(*x, "dev")),
+			  json_object_get_string(json_object_object_get(*y, "dev")));
 }

@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* ndctl-iopmem bind, ndctl-iopmem unbind */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <json-c/json.h>
+#include <ndctl/libndctl.h>
+
+#include "cmd.h"
+
+static const char bind_usage[] =
+"usage: ndctl-iopmem bind [<options>] <function>...\n"
+"\n"
+"  <function>: 0000:01:00.0, 1af4:1110 or a path in sysfs\n"
+"\n"
+"    -f, --force           take it from another driver, if nothing of it is in use\n"
+"    -p, --persist         also at the next boot, through driverctl\n"
+"    -u, --human           use human friendly number formats\n";
+
+static const char unbind_usage[] =
+"usage: ndctl-iopmem unbind [<options>] <function>...\n"
+"\n"
+"  <function>: 0000:01:00.0, 1af4:1110 or a path in sysfs\n"
+"\n"
+"    -f, --force           although it is in use: wait until it is not\n"
+"    -p, --persist         undo what bind --persist did\n"
+"    -u, --human           use human friendly number formats\n";
+
+/**
+ * struct job - what is done to one function
+ * @fn: before anything is done; invalid afterwards
+ * @address: its address
+ * @before: where it was, if it has been changed
+ * @changed: it has been
+ */
+struct job {
+	struct iopmem_function *fn;
+	char address[24];
+	struct iopmem_binding *before;
+	bool changed;
+};
+
+struct jobs {
+	struct iopmem_ctx *ctx;
+	bool bind;
+	unsigned int flags;
+	struct job *list;
+	int n;
+};
+
+static sigset_t blocked;
+
+/* Is one of the signals here that we keep off? */
+static bool interrupted(void)
+{
+	sigset_t pending;
+	int number;
+
+	sigpending(&pending);
+	for (number = 1; number < NSIG; number++)
+		if (sigismember(&blocked, number) == 1 &&
+		    sigismember(&pending, number) == 1)
+			return true;
+	return false;
+}
+
+static void block(sigset_t *old)
+{
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGINT);
+	sigaddset(&blocked, SIGTERM);
+	sigaddset(&blocked, SIGHUP);
+	sigaddset(&blocked, SIGQUIT);
+	sigprocmask(SIG_BLOCK, &blocked, old);
+}
+
+/* What is waited for is said once, and again when it is something else. */
+static bool waiting(struct iopmem_ctx *ctx, const char *message, void *data)
+{
+	char **last = data;
+
+	(void)ctx;
+	if (!*last || strcmp(*last, message)) {
+		complain(EXIT_FAILED, "%s", message);
+		free(*last);
+		*last = strdup(message);
+	}
+	return !interrupted();
+}
+
+/* What a refusal leaves to be tried */
+static const char *hint(struct jobs *j, struct iopmem_function *fn, int rc)
+{
+	const char *driver = iopmem_function_get_driver(fn);
+	bool ours = driver && !strcmp(driver, "iopmem");
+
+	if (rc != -EBUSY || j->flags & IOPMEM_FORCE || j->bind == ours)
+		return "";
+	return j->bind ? ": free it first, or use --force" : ", or use --force";
+}
+
+/* Nothing is touched unless all may be. */
+static int check_all(struct jobs *j)
+{
+	int i, rc, result = EXIT_OK;
+
+	for (i = 0; i < j->n; i++) {
+		struct iopmem_function *fn = j->list[i].fn;
+
+		rc = j->bind ? iopmem_function_can_bind(fn, j->flags) :
+			iopmem_function_can_unbind(fn, j->flags);
+		if (rc)
+			result = complain(EXIT_FAILED, "%s%s",
+					  iopmem_get_error(j->ctx),
+					  hint(j, fn, rc));
+		else if (iopmem_function_get_unseen(fn))
+			complain(EXIT_OK,
+				 "%s: going on, though it may be used by processes that cannot be looked into: %u",
+				 iopmem_function_get_address(fn),
+				 iopmem_function_get_unseen(fn));
+	}
+	return result;
+}
+
+static int do_one(struct jobs *j, struct job *job)
+{
+	int rc = j->bind ?
+		iopmem_function_bind(job->fn, j->flags, &job->before) :
+		iopmem_function_unbind(job->fn, j->flags, &job->before);
+
+	if (rc < 0)
+		return complain_ctx(EXIT_FAILED, j->ctx);
+	job->changed = rc;
+	return EXIT_OK;
+}
+
+static void undo_all(struct jobs *j, int n)
+{
+	while (n--)
+		if (j->list[n].changed &&
+		    iopmem_binding_restore(j->list[n].before) < 0)
+			complain_ctx(EXIT_FAILED, j->ctx);
+}
+
+/* All of them or none */
+static int do_all(struct jobs *j)
+{
+	char *last = NULL;
+	int i, rc = EXIT_OK;
+	sigset_t old;
+
+	iopmem_set_wait_fn(j->ctx, waiting, &last);
+	block(&old);
+	for (i = 0; i < j->n && !rc; i++) {
+		rc = do_one(j, &j->list[i]);
+		if (rc)
+			break;
+		if (interrupted())
+			rc = complain(EXIT_FAILED, "interrupted, nothing is changed");
+	}
+	if (rc)
+		undo_all(j, i);
+	iopmem_set_wait_fn(j->ctx, NULL, NULL);
+	free(last);
+	/* if we were interrupted, this is our end */
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	return rc;
+}
+
+/* Regions and namespaces come after bind has returned. */
+static int wait_for_regions(struct jobs *j)
+{
+	struct iopmem_function *fn;
+	struct ndctl_bus *bus;
+	int i;
+
+	if (iopmem_scan(j->ctx) < 0)
+		return complain_ctx(EXIT_FAILED, j->ctx);
+	for (i = 0; i < j->n; i++) {
+		fn = iopmem_function_get_by_address(j->ctx,
+						    j->list[i].address);
+		bus = fn ? iopmem_function_get_ndctl_bus(fn) : NULL;
+		if (bus)
+			ndctl_bus_wait_probe(bus);
+	}
+	if (iopmem_scan(j->ctx) < 0)
+		return complain_ctx(EXIT_FAILED, j->ctx);
+	return EXIT_OK;
+}
+
+static void add_region(struct json_object *to, struct iopmem_region *region,
+		       unsigned int flags)
+{
+	struct ndctl_region *nd = iopmem_region_get_ndctl(region);
+	struct json_object *namespaces = json_object_new_array();
+	struct json_object *json = json_object_new_object();
+	struct ndctl_namespace *ndns;
+
+	json_add_string(json, "region", ndctl_region_get_devname(nd));
+	json_add_int(json, "bar",
+		     iopmem_bar_get_index(iopmem_region_get_bar(region)));
+	json_add_size(json, "region_size", ndctl_region_get_size(nd), flags);
+	json_add_size(json, "available_size",
+		      ndctl_region_get_available_size(nd), flags);
+	ndctl_namespace_foreach(nd, ndns)
+		if (namespace_is_used(ndns))
+			json_object_array_add(namespaces,
+					      namespace_to_json(ndns, flags));
+	json_object_array_sort(namespaces, namespace_compare);
+	json_object_object_add(json, "namespaces", namespaces);
+	json_object_array_add(to, json);
+}
+
+static struct json_object *regions_to_json(struct iopmem_function *fn,
+					   unsigned int flags)
+{
+	struct json_object *regions = json_object_new_array();
+	struct iopmem_region *region;
+	struct iopmem_bar *bar;
+
+	if (fn)
+		iopmem_bar_foreach(fn, bar) {
+			region = iopmem_bar_get_region(bar);
+			if (region)
+				add_region(regions, region, flags);
+		}
+	return regions;
+}
+
+static int add_job(struct json_object *to, struct jobs *j, struct job *job,
+		   unsigned int flags)
+{
+	struct json_object *json = json_object_new_object();
+	struct iopmem_function *fn;
+	int rc = EXIT_OK;
+
+	json_add_string(json, "function", job->address);
+	json_add_string(json, "action", !job->changed ? "none" :
+			j->bind ? "bound" : "unbound");
+	json_add_string(json, "previous_driver",
+			iopmem_binding_get_driver(job->before));
+	fn = iopmem_function_get_by_address(j->ctx, job->address);
+	json_add_string(json, "driver",
+			fn ? iopmem_function_get_driver(fn) : NULL);
+	json_add_bool(json, "persistent",
+		      fn && iopmem_function_is_persistent(fn));
+	if (j->bind)
+		json_object_object_add(json, "regions",
+				       regions_to_json(fn, flags));
+	json_object_array_add(to, json);
+	if (!fn)
+		rc = complain(EXIT_FAILED, "%s: has gone meanwhile",
+			      job->address);
+	return rc;
+}
+
+static int report(struct jobs *j, unsigned int flags)
+{
+	struct json_object *array;
+	int i, rc, result = EXIT_OK;
+
+	rc = wait_for_regions(j);
+	if (rc)
+		return rc;
+	array = json_object_new_array();
+	for (i = 0; i < j->n; i++) {
+		rc = add_job(array, j, &j->list[i], flags);
+		result = rc ? rc : result;
+	}
+	json_print(array, flags);
+	return result;
+}
+
+/* A function for each that the operands name, once */
+static int find_jobs(struct jobs *j, char **specs, int n)
+{
+	struct iopmem_function *fn;
+	int count = 0;
+
+	iopmem_function_foreach(j->ctx, fn)
+		count++;
+	j->list = calloc(count, sizeof(*j->list));
+	if (!j->list)
+		return complain(EXIT_FAILED, "out of memory");
+	iopmem_function_foreach(j->ctx, fn)
+		if (matches_specs(fn, specs, n)) {
+			struct job *job = &j->list[j->n++];
+
+			job->fn = fn;
+			snprintf(job->address, sizeof(job->address), "%s",
+				 iopmem_function_get_address(fn));
+		}
+	return EXIT_OK;
+}
+
+static int run(struct jobs *j, char **specs, int n, unsigned int flags)
+{
+	int rc;
+
+	if (iopmem_scan(j->ctx) < 0)
+		return complain_ctx(EXIT_FAILED, j->ctx);
+	rc = check_specs(j->ctx, specs, n);
+	if (!rc)
+		rc = find_jobs(j, specs, n);
+	if (!rc)
+		rc = check_all(j);
+	if (!rc)
+		rc = do_all(j);
+	if (!rc)
+		rc = report(j, flags);
+	return rc;
+}
+
+static int bind_or_unbind(int argc, char **argv, struct iopmem_ctx *ctx,
+			  bool bind)
+{
+	static const struct option options[] = {
+		{ "force", no_argument, NULL, 'f' },
+		{ "persist", no_argument, NULL, 'p' },
+		{ "human", no_argument, NULL, 'u' },
+		{ "help", no_argument, NULL, 'h' },
+		{ }
+	};
+	struct jobs jobs = { .ctx = ctx, .bind = bind };
+	unsigned int flags = 0;
+	int c, i, rc = EXIT_OK;
+
+	while ((c = next_option(argc, argv, ":fpuh", options, &rc)) != -1) {
+		switch (c) {
+		case 'f':
+			jobs.flags |= IOPMEM_FORCE;
+			break;
+		case 'p':
+			jobs.flags |= IOPMEM_PERSIST;
+			break;
+		case 'u':
+			flags |= JSON_HUMAN;
+			break;
+		default:
+			return rc;
+		}
+	}
+	if (optind == argc)
+		return complain(EXIT_USAGE,
+				"which function? 'ndctl-iopmem list' shows them");
+
+	rc = run(&jobs, argv + optind, argc - optind, flags);
+	for (i = 0; i < jobs.n; i++)
+		iopmem_binding_free(jobs.list[i].before);
+	free(jobs.list);
+	return rc;
+}
+
+static int cmd_bind(int argc, char **argv, struct iopmem_ctx *ctx)
+{
+	return bind_or_unbind(argc, argv, ctx, true);
+}
+
+static int cmd_unbind(int argc, char **argv, struct iopmem_ctx *ctx)
+{
+	return bind_or_unbind(argc, argv, ctx, false);
+}
+
+const struct command command_bind = {
+	.name = "bind",
+	.summary = "have the driver iopmem take functions",
+	.usage = bind_usage,
+	.run = cmd_bind,
+};
+
+const struct command command_unbind = {
+	.name = "unbind",
+	.summary = "take functions away from the driver iopmem",
+	.usage = unbind_usage,
+	.run = cmd_unbind,
+};
