@@ -34,7 +34,11 @@ struct command {
 };
 
 extern const struct command command_bind;
+extern const struct command command_check;
+extern const struct command command_extents;
 extern const struct command command_list;
+extern const struct command command_map;
+extern const struct command command_path;
 extern const struct command command_unbind;
 
 /* main.c */

@@ -12,7 +12,11 @@
 
 static const struct command *const commands[] = {
 	&command_bind,
+	&command_check,
+	&command_extents,
 	&command_list,
+	&command_map,
+	&command_path,
 	&command_unbind,
 };
 

@@ -104,6 +104,110 @@ static void fuzz(const char *buf, size_t len)
 	if (!parse_cpuinfo(buf, len, &bits))
 		must(bits == 46 || bits == 52);
 }
+#elif defined(FUZZ_fiemap)
+static void fuzz(const char *buf, size_t len)
+{
+	struct pieces p = { .at = 0 };
+	const char *why;
+	uint64_t at;
+	size_t i;
+	int rc;
+
+	/* the range that is asked for, and what the kernel says */
+	if (len < 2 * sizeof(at))
+		return;
+	memcpy(&p.at, buf, sizeof(p.at));
+	memcpy(&p.end, buf + sizeof(at), sizeof(p.end));
+	if (p.at >= p.end)
+		return;
+	at = p.at;
+	rc = parse_fiemap(buf + 2 * sizeof(at), len - 2 * sizeof(at), &p, &why);
+	must((rc == -EOPNOTSUPP) == !!why);
+	must(rc || p.n);
+	for (i = 0; i < p.n; i++) {
+		must(p.list[i].logical == at && p.list[i].length);
+		must(p.list[i].physical <= UINT64_MAX - p.list[i].length);
+		must(!i || p.list[i].physical !=
+		     p.list[i - 1].physical + p.list[i - 1].length);
+		at += p.list[i].length;
+	}
+	must(p.at == at && at <= p.end);
+	free(p.list);
+}
+#elif defined(FUZZ_pagemap)
+static void fuzz(const char *buf, size_t len)
+{
+	uint64_t address;
+	size_t i;
+
+	for (i = 0; i <= len / 8; i++)
+		if (!parse_pagemap(buf, len, i, 4096, &address))
+			must(i < len / 8 && address && !(address % 4096));
+}
+#elif defined(FUZZ_ndpath)
+static void fuzz(const char *buf, size_t len)
+{
+	struct nd_path p;
+
+	if (!parse_nd_path(buf, len, &p))
+		must(p.region > buf && p.region_len > strlen("region") &&
+		     !memcmp(p.region, "region", strlen("region")) &&
+		     p.region + p.region_len < buf + p.device_len &&
+		     p.device_len < len);
+}
+#elif defined(FUZZ_mountinfo)
+static void fuzz(const char *buf, size_t len)
+{
+	const char *type;
+	size_t n;
+
+	if (!parse_mountinfo(buf, len, 36, &type, &n))
+		must(n && type > buf && type + n <= buf + len);
+}
+#elif defined(FUZZ_cpu)
+static void fuzz(const char *buf, size_t len)
+{
+	struct cpu cpu;
+
+	parse_cpu(buf, len, &cpu);
+}
+#elif defined(FUZZ_mtrr)
+static void fuzz(const char *buf, size_t len)
+{
+	struct memtype *list;
+	const char *type;
+	int i, n = parse_mtrrs(buf, len, &list);
+
+	must(n >= 0);
+	for (i = 0; i < n; i++) {
+		must(list[i].start < list[i].end && list[i].type);
+		must(!mtrr_type(list, n, list[i].start, list[i].end - 1, &type) &&
+		     type);
+	}
+	free(list);
+}
+#elif defined(FUZZ_kconfig)
+static void fuzz(const char *buf, size_t len)
+{
+	char value = parse_kconfig(buf, len, "FS_DAX");
+
+	must(value == 'y' || value == 'm' || value == 'n');
+	must(value == 'n' || is_kconfig(buf, len));
+}
+#elif defined(FUZZ_lockdown)
+static void fuzz(const char *buf, size_t len)
+{
+	const char *level = NULL;
+
+	must(parse_lockdown(buf, len, &level) || level);
+}
+#elif defined(FUZZ_iommu)
+static void fuzz(const char *buf, size_t len)
+{
+	const char *type = NULL;
+
+	must(parse_iommu_type(buf, len, &type) || type);
+}
 #elif defined(FUZZ_proc)
 static void fuzz(const char *buf, size_t len)
 {

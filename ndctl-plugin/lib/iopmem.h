@@ -32,7 +32,8 @@
  * Time of reading: addresses, ids, drivers and BARs are read by iopmem_scan(),
  * all else when it is first asked for. Only iopmem_function_bind(),
  * iopmem_function_unbind() and iopmem_binding_restore() write anything or start
- * a process or program.
+ * a process or program, but for what iopmem_map_file() does to the file that it
+ * is given.
  */
 #ifndef _IOPMEM_H_
 #define _IOPMEM_H_
@@ -433,6 +434,168 @@ enum iopmem_labels {
  * Errors: -EACCES if it takes root to tell, -ENOENT if that is not there, -EIO.
  */
 int iopmem_region_get_labels(struct iopmem_region *region);
+
+/* Contents of files, and where a device finds them */
+
+struct iopmem_map;
+struct iopmem_extent;
+
+/* Map for reading, and do not change the file: all of it has to be written. */
+#define IOPMEM_MAP_READ_ONLY	0x1
+
+/*
+ * iopmem_map_file - map a DAX file or a device-dax node, ready for DMA
+ * @path: a file on an fsdax namespace, or /dev/daxX.Y
+ * @offset: of the first byte, need not be aligned
+ * @length: bytes, or 0 for all that follows
+ * @flags: IOPMEM_MAP_READ_ONLY or 0
+ *
+ * Maps it shared and faults all of it in. Without IOPMEM_MAP_READ_ONLY this
+ * allocates what is a hole and has the file system see as written what is not:
+ * what a device puts there is then read by read(2) too. Then finds the extents
+ * and compares each page with what /proc/self/pagemap has for the mapping.
+ *
+ * The extents of a device-dax node hold while its namespace is there. Those of
+ * a file hold while nobody truncates, punches, clones, defragments or removes
+ * it, also when it is mapped: the kernel waits with that only for pages that
+ * are pinned, as by O_DIRECT I/O in flight.
+ *
+ * Errors: -EACCES, -EPERM if it takes root; -ENXIO if it is not on iopmem;
+ * -EOPNOTSUPP if it is not DAX, or has contents that have no place of their own;
+ * -ERANGE if it ends before @offset + @length, or is empty; -EAGAIN if it was
+ * moved meanwhile; -EFAULT if pages cannot be had, for instance since there is
+ * no space; -EINVAL, -ENOMEM, or another of open(2)'s or mmap(2)'s.
+ */
+int iopmem_map_file(struct iopmem_ctx *ctx, const char *path, uint64_t offset,
+		    uint64_t length, unsigned int flags,
+		    struct iopmem_map **map);
+
+/*
+ * iopmem_unmap - end the mapping, and free it and its extents
+ * A map holds a reference on its context. NULL is allowed.
+ */
+void iopmem_unmap(struct iopmem_map *map);
+
+/* The byte at @offset. Where the file is truncated, touching it is a SIGBUS. */
+void *iopmem_map_get_address(struct iopmem_map *map);
+uint64_t iopmem_map_get_offset(struct iopmem_map *map);
+uint64_t iopmem_map_get_length(struct iopmem_map *map);
+/* The block or character device, "pmem0" */
+const char *iopmem_map_get_device(struct iopmem_map *map);
+bool iopmem_map_is_devdax(struct iopmem_map *map);
+
+/*
+ * iopmem_map_sync - the CPU's stores to the mapping have reached the card
+ *
+ * For a file this is msync(2), which fails if the function was reset or is gone.
+ * For device-dax, where there is no such call, a fence and a read from the
+ * mapping; that cannot tell whether the function is still there.
+ * Errors: -EIO, -EINVAL, -ENOMEM, as of msync(2).
+ */
+int iopmem_map_sync(struct iopmem_map *map);
+
+/*
+ * The extents of a map, in the order of the file and without gaps. What is
+ * contiguous is one extent. They belong to the map.
+ */
+struct iopmem_extent *iopmem_extent_get_first(struct iopmem_map *map);
+struct iopmem_extent *iopmem_extent_get_next(struct iopmem_extent *extent);
+
+#define iopmem_extents_foreach(map, extent) \
+	for (extent = iopmem_extent_get_first(map); \
+	     extent != NULL; \
+	     extent = iopmem_extent_get_next(extent))
+
+/* From the file's start */
+uint64_t iopmem_extent_get_offset(struct iopmem_extent *extent);
+uint64_t iopmem_extent_get_length(struct iopmem_extent *extent);
+/* The CPU's physical address */
+uint64_t iopmem_extent_get_resource(struct iopmem_extent *extent);
+/* What an initiator puts on the bus; with an IOMMU, only if it is not remapped */
+uint64_t iopmem_extent_get_bus_address(struct iopmem_extent *extent);
+/* As other BARs, until iopmem_scan() */
+struct iopmem_bar *iopmem_extent_get_bar(struct iopmem_extent *extent);
+uint64_t iopmem_extent_get_bar_offset(struct iopmem_extent *extent);
+
+/* Paths */
+
+struct iopmem_path;
+
+/* The version of Linux from whose source the known host bridges are */
+#define IOPMEM_KNOWN_GOOD_KERNEL	"7.3"
+
+/**
+ * enum iopmem_verdict - does DMA from one function reach another one's BAR?
+ * @IOPMEM_VERDICT_UNKNOWN: it depends on hardware of which nothing is known
+ * @IOPMEM_VERDICT_DIRECT: yes, not passing the root complex
+ * @IOPMEM_VERDICT_ROOT_COMPLEX: yes, through a root complex that is known to
+ *	pass it
+ * @IOPMEM_VERDICT_BLOCKED: no, as things are now
+ */
+enum iopmem_verdict {
+	IOPMEM_VERDICT_UNKNOWN,
+	IOPMEM_VERDICT_DIRECT,
+	IOPMEM_VERDICT_ROOT_COMPLEX,
+	IOPMEM_VERDICT_BLOCKED,
+};
+
+/*
+ * iopmem_path_new - the way from @initiator to @target, and a verdict
+ *
+ * Sets *@path, to be freed before the next iopmem_scan(). Errors: -ENOMEM,
+ * -E2BIG, and those of iopmem_function_get_config() of a function on the way.
+ */
+int iopmem_path_new(struct iopmem_function *initiator,
+		    struct iopmem_function *target, struct iopmem_path **path);
+void iopmem_path_free(struct iopmem_path *path);
+enum iopmem_verdict iopmem_path_get_verdict(struct iopmem_path *path);
+/* The nearest function above, or in, both; NULL if that is a host bridge. */
+struct iopmem_function *iopmem_path_get_common(struct iopmem_path *path);
+/* Number @index of the functions from initiator to target; NULL after them. */
+struct iopmem_function *
+iopmem_path_get_function(struct iopmem_path *path, unsigned int index);
+/* Number @index of the lines that say why the verdict is so; NULL after them. */
+const char *iopmem_path_get_why(struct iopmem_path *path, unsigned int index);
+
+/* The machine */
+
+/* As the processor tells. false if it does not tell. */
+bool iopmem_is_virtual_machine(struct iopmem_ctx *ctx);
+
+/*
+ * iopmem_get_lockdown - "none", "integrity" or "confidentiality" into *@level
+ * Errors: -ENOENT if the kernel has no lockdown, -EACCES.
+ */
+int iopmem_get_lockdown(struct iopmem_ctx *ctx, const char **level);
+
+/*
+ * iopmem_get_kernel_option - of the running kernel, as in "FS_DAX"
+ * 'y', 'm' or 'n'. Errors: -ENOENT if its options are nowhere to be read.
+ */
+int iopmem_get_kernel_option(struct iopmem_ctx *ctx, const char *name);
+
+/**
+ * struct iopmem_module - the driver's module
+ * @loaded: it is in the kernel
+ * @found: modprobe finds it for the running kernel
+ * @builtin: it is part of the kernel's image
+ * @has_signature: its file is signed
+ * @taints_unsigned: the kernel did not accept a signature when it was loaded
+ * @must_be_signed: the kernel loads only signed modules
+ * @cached: it was loaded with cached=1
+ */
+struct iopmem_module {
+	bool loaded;
+	bool found;
+	bool builtin;
+	bool has_signature;
+	bool taints_unsigned;
+	bool must_be_signed;
+	bool cached;
+};
+
+/* Errors: -ENOMEM, or what keeps the file from being read. */
+int iopmem_get_module(struct iopmem_ctx *ctx, struct iopmem_module *module);
 
 /* Who uses a function */
 

@@ -131,6 +131,85 @@ int parse_bars(const char *buf, size_t len, unsigned int *mask);
  */
 int parse_cpuinfo(const char *buf, size_t len, unsigned int *bits);
 
+/*
+ * parse-fiemap.c: what FS_IOC_FIEMAP has filled in, from @at on
+ *
+ * Adds to the pieces, and moves @at to where they end; what is contiguous is
+ * one piece. To be called again while @at is below @end.
+ * -EOPNOTSUPP, with *@why, if at @at there is nothing that a device could use.
+ */
+struct piece {
+	uint64_t logical;	/* in the file */
+	uint64_t physical;	/* on its block device */
+	uint64_t length;
+};
+
+struct pieces {
+	struct piece *list;	/* to be freed */
+	size_t n;
+	size_t room;
+	uint64_t at;
+	uint64_t end;
+};
+
+int parse_fiemap(const void *buf, size_t len, struct pieces *p,
+		 const char **why);
+
+/*
+ * parse-pagemap.c: the physical address of page @index of those in @buf
+ * -ENXIO if there is no page, -EPERM if its address is kept from us.
+ */
+int parse_pagemap(const void *buf, size_t len, size_t index,
+		  uint64_t page_size, uint64_t *address);
+
+/*
+ * parse-ndpath.c: a block or character device's folder, without links
+ *
+ * The region's name within @buf; @device_len bytes of @buf are the folder of
+ * the namespace or of what claims it. -ENOENT if it is below no region.
+ */
+struct nd_path {
+	const char *region;
+	size_t region_len;
+	size_t device_len;
+	bool is_btt;
+	bool is_partition;
+};
+
+int parse_nd_path(const char *buf, size_t len, struct nd_path *p);
+
+/*
+ * parse-mountinfo.c: the type, within @buf, of the mount @id; -ENOENT if there
+ * is none.
+ */
+int parse_mountinfo(const char *buf, size_t len, uint64_t id,
+		    const char **type, size_t *type_len);
+
+/* hypervisor: in a virtual machine; zen: AMD family 17h or later */
+struct cpu {
+	bool hypervisor;
+	bool zen;
+};
+
+void parse_cpu(const char *buf, size_t len, struct cpu *cpu);
+
+/* parse-mtrr.c: /proc/mtrr, in the words of the list of memory types */
+
+/* Sets *@list, to be freed, in the order of the text; returns the number. */
+int parse_mtrrs(const char *buf, size_t len, struct memtype **list);
+/* -ENXIO if none of them covers anything of it: it has the default type. */
+int mtrr_type(const struct memtype *list, int n, uint64_t start, uint64_t last,
+	      const char **type);
+
+/* parse-kconfig.c: a kernel's .config. 'y', 'm', else 'n'. */
+char parse_kconfig(const char *buf, size_t len, const char *name);
+bool is_kconfig(const char *buf, size_t len);
+
+/* parse-lockdown.c: /sys/kernel/security/lockdown */
+int parse_lockdown(const char *buf, size_t len, const char **level);
+
+/* parse-iommu.c: the attribute "type" of an IOMMU group */
+int parse_iommu_type(const char *buf, size_t len, const char **type);
 /* parse-proc.c: "259:0" */
 int parse_dev(const char *buf, size_t len, unsigned int *major,
 	      unsigned int *minor);

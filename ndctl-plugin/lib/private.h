@@ -161,6 +161,10 @@ void holders_free(struct iopmem_function *fn);
 /* Those found by iopmem_function_find_holders(), as many as fit in a line */
 void holders_describe(struct iopmem_function *fn, char *buf, size_t size);
 
+/* machine.c */
+const struct cpu *cpu_get(struct iopmem_ctx *ctx);
+void machine_forget(struct iopmem_ctx *ctx);
+
 /* module.c */
 /* Load it, unless the driver is there. */
 int module_load(struct iopmem_ctx *ctx);

@@ -233,6 +233,269 @@ static void test_cpuinfo(void)
 		   parse_cpuinfo(buf, len, &bits)) == -ENOENT);
 }
 
+/* What FIEMAP gives, on the heap, and not a byte more */
+static int fiemap(const struct fiemap_extent *e, unsigned int n,
+		  unsigned int said, struct pieces *p, const char **why)
+{
+	size_t len = sizeof(struct fiemap) + n * sizeof(*e);
+	struct fiemap *buf = calloc(1, len);
+	int rc;
+
+	if (!buf)
+		abort();
+	buf->fm_mapped_extents = said;
+	memcpy(buf->fm_extents, e, n * sizeof(*e));
+	rc = parse_fiemap(buf, len, p, why);
+	free(buf);
+	return rc;
+}
+
+#define extent(logical, physical, length, flags) \
+	{ logical, physical, length, { }, flags, { } }
+
+static void test_fiemap(void)
+{
+	const struct fiemap_extent e[] = {
+		extent(0, 1 << 20, 8192, 0),
+		extent(8192, (1 << 20) + 8192, 4096, 0),
+		extent(12288, 4096, 4096, FIEMAP_EXTENT_MERGED),
+		extent(20480, 65536, 4096, FIEMAP_EXTENT_LAST),
+	};
+	const struct fiemap_extent wrap = extent(4096, 0, UINT64_MAX - 4000, 0);
+	const struct fiemap_extent far = extent(0, UINT64_MAX - 4000, 4096, 0);
+	const struct fiemap_extent none = extent(0, 0, 0, 0);
+	const struct fiemap_extent unwritten =
+		extent(0, 4096, 4096, FIEMAP_EXTENT_UNWRITTEN);
+	struct pieces p = { .at = 100, .end = 16384 };
+	const char *why;
+	char byte = 0;
+
+	check(!fiemap(e, 4, 4, &p, &why) && !why && p.at == 16384 && p.n == 2);
+	check(p.list[0].logical == 100 &&
+	      p.list[0].physical == (1 << 20) + 100 &&
+	      p.list[0].length == 12288 - 100);
+	check(p.list[1].logical == 12288 && p.list[1].physical == 4096 &&
+	      p.list[1].length == 4096);
+	p.n = 0;
+	p.at = 0;
+	p.end = 24576;
+	check(fiemap(e, 4, 4, &p, &why) == -EOPNOTSUPP && why &&
+	      p.at == 16384);
+	p.n = 0;
+	p.at = 4096;
+	p.end = 5000;
+	check(!fiemap(e, 4, 4, &p, &why) && p.n == 1 && p.at == 5000 &&
+	      p.list[0].length == 904 && p.list[0].physical == (1 << 20) + 4096);
+	p.n = 0;
+	p.at = 0;
+	p.end = 16384;
+	check(!fiemap(e, 2, 2, &p, &why) && p.at == 12288);
+	check(fiemap(e, 2, 2, &p, &why) == -EINVAL);
+	check(fiemap(e, 0, 0, &p, &why) == -EOPNOTSUPP && why);
+	check(fiemap(e, 4, 5, &p, &why) == -EINVAL);
+	check(fiemap(&wrap, 1, 1, &p, &why) == -EINVAL);
+	p.at = 0;
+	check(fiemap(&far, 1, 1, &p, &why) == -EINVAL);
+	check(fiemap(&none, 1, 1, &p, &why) == -EINVAL);
+	check(fiemap(&unwritten, 1, 1, &p, &why) == -EOPNOTSUPP && why &&
+	      !p.at);
+	check(parse_fiemap(&byte, 1, &p, &why) == -EINVAL);
+	free(p.list);
+}
+
+static void test_pagemap(void)
+{
+	const uint64_t entries[] = {
+		1ull << 63 | 0x380000200, 1ull << 63 | 1ull << 55 | 1, 5,
+		1ull << 63, UINT64_MAX,
+	};
+	uint64_t address;
+
+	check(!parse_pagemap(entries, sizeof(entries), 0, 4096, &address) &&
+	      address == 0x380000200000);
+	check(!parse_pagemap(entries, sizeof(entries), 1, 65536, &address) &&
+	      address == 65536);
+	check(parse_pagemap(entries, sizeof(entries), 2, 4096, &address) ==
+	      -ENXIO);
+	check(parse_pagemap(entries, sizeof(entries), 3, 4096, &address) ==
+	      -EPERM);
+	check(parse_pagemap(entries, sizeof(entries), 4, 4096, &address) ==
+	      -EINVAL);
+	check(parse_pagemap(entries, 15, 1, 4096, &address) == -EINVAL);
+}
+
+static void test_nd_path(void)
+{
+	struct nd_path p;
+
+#define AT	"/sys/devices/pci0000:00/0000:01:00.0/ndbus0/region12/"
+	check(!with(AT "pfn12.1/block/pmem12",
+		    parse_nd_path(buf, len, &p)) &&
+	      p.region_len == 8 && p.device_len == strlen(AT "pfn12.1") &&
+	      !p.is_btt && !p.is_partition);
+	check(!with(AT "namespace12.0/block/pmem12/pmem12p1",
+		    parse_nd_path(buf, len, &p)) && p.is_partition);
+	check(!with(AT "btt12.0/block/pmem12s",
+		    parse_nd_path(buf, len, &p)) && p.is_btt);
+	check(!with(AT "dax12.1/dax12.1", parse_nd_path(buf, len, &p)) &&
+	      p.device_len == strlen(AT "dax12.1"));
+	check(with(AT "pfn12.1", parse_nd_path(buf, len, &p)) == -ENOENT);
+	check(with(AT "pfn12.1/block", parse_nd_path(buf, len, &p)) == -ENOENT);
+	check(with(AT "pfn12/block/pmem12",
+		   parse_nd_path(buf, len, &p)) == -ENOENT);
+	check(with(AT "dax12.1/dax12.1/mapping0",
+		   parse_nd_path(buf, len, &p)) == -ENOENT);
+	check(with(AT "pfn12.1/block/pmem12/pmem12p1/holders",
+		   parse_nd_path(buf, len, &p)) == -ENOENT);
+	check(with("/sys/devices/virtual/block/dm-0",
+		   parse_nd_path(buf, len, &p)) == -ENOENT);
+	check(with("", parse_nd_path(buf, len, &p)) == -ENOENT);
+#undef AT
+}
+
+static void test_mountinfo(void)
+{
+	static const char text[] =
+		"22 1 0:21 / /proc rw,nosuid shared:5 - proc none rw\n"
+		"36 35 98:0 / /mnt\\040- rw,noatime - ext3 /dev/root rw,errors=continue";
+	const char *type = NULL;
+	size_t n = 0;
+
+	check(!parse_mountinfo(text, strlen(text), 36, &type, &n) && n == 4 &&
+	      !memcmp(type, "ext3", 4));
+	check(!parse_mountinfo(text, strlen(text), 22, &type, &n) && n == 4 &&
+	      !memcmp(type, "proc", 4));
+	check(with("22 1 0:21 / / rw - proc none rw\n",
+		   parse_mountinfo(buf, len, 2, &type, &n)) == -ENOENT);
+	check(with("22 1 0:21 / / rw proc",
+		   parse_mountinfo(buf, len, 22, &type, &n)) == -EINVAL);
+	check(with("22 1 0:21 / / rw -",
+		   parse_mountinfo(buf, len, 22, &type, &n)) == -EINVAL);
+	check(with("what", parse_mountinfo(buf, len, 22, &type, &n)) == -EINVAL);
+}
+
+static void test_cpu(void)
+{
+	struct cpu cpu;
+
+	parse_cpu("", 0, &cpu);
+	check(!cpu.zen && !cpu.hypervisor);
+	with("vendor_id\t: AuthenticAMD\ncpu family\t: 23\nflags\t\t: a hypervisor\n",
+	     (parse_cpu(buf, len, &cpu), 0));
+	check(cpu.zen && cpu.hypervisor);
+	with("vendor_id\t: AuthenticAMD\ncpu family\t: 22\nflags\t\t: hypervisor2\n",
+	     (parse_cpu(buf, len, &cpu), 0));
+	check(!cpu.zen && !cpu.hypervisor);
+	with("vendor_id\t: GenuineIntel\ncpu family\t: 25\n",
+	     (parse_cpu(buf, len, &cpu), 0));
+	check(!cpu.zen);
+}
+
+static void test_registers(void)
+{
+	uint8_t c[CONFIG_SIZE] = { [4] = 0x02, [6] = 0x10, [0x34] = 0x40,
+		[0x40] = 0x10, [0x42] = 0x62,
+		[0x100] = 0x0d, [0x102] = 0x01, [0x104] = 0x5f, [0x106] = 0x1d };
+	struct acs acs;
+
+	check(config_memory_on(c, 64) && !config_memory_on(c, 4));
+	check(config_port_type(c, 256) == 6);
+	check(config_port_type(c, 64) == -EACCES);
+	check(config_port_type(c, 0x43) == -EACCES);
+	check(!config_acs(c, sizeof(c), &acs) && acs.capability == 0x5f &&
+	      acs.control == 0x1d);
+	check(config_acs(c, 0x107, &acs) == -EBADMSG);
+	check(config_acs(c, 256, &acs) == -ENOENT);
+	check(config_acs(c, 64, &acs) == -EACCES);
+	c[6] = 0;
+	check(config_port_type(c, 256) == -ENOENT);
+}
+
+#define UC	"reg00: base=0x0c0000000 ( 3072MB), size= 1024MB, count=1: uncachable\n"
+#define WB	"reg01: base=0x000000000 (    0MB), size= 4096MB, count=1: write-back\n"
+
+static int mtrr_is(const char *text, uint64_t start, uint64_t last,
+		   const char *want)
+{
+	struct memtype *list;
+	const char *type = NULL;
+	int n = with(text, parse_mtrrs(buf, len, &list));
+	int rc = mtrr_type(list, n, start, last, &type);
+	int good = want ? !rc && !strcmp(type, want) : rc == -ENXIO;
+
+	free(list);
+	return good;
+}
+
+static void test_mtrrs(void)
+{
+	struct memtype *list;
+
+	check(with(UC WB, parse_mtrrs(buf, len, &list)) == 2);
+	check(list[0].start == 0xc0000000 && list[0].end == 0x100000000);
+	free(list);
+	check(mtrr_is(UC WB, 0xd0000000, 0xdfffffff, "uncached"));
+	check(mtrr_is(WB UC, 0xd0000000, 0xdfffffff, "uncached"));
+	check(mtrr_is(WB, 0xd0000000, 0xdfffffff, "write-back"));
+	check(mtrr_is(UC, 0xd0000000, 0x10fffffff, "mixed"));
+	check(mtrr_is(UC, 0x100000000, 0x10fffffff, NULL));
+	check(mtrr_is("", 0, 1, NULL));
+	/* two that touch */
+	check(mtrr_is(UC "reg01: base=0x100000000 ( 4096MB), size= 1024MB, count=1: uncachable\n",
+		      0xf0000000, 0x10fffffff, "uncached"));
+	check(mtrr_is("reg00: base=0x000001000 (    0MB), size=    4KB, count=1: write-through\n"
+		      "reg01: base=0x000001000 (    0MB), size=    4KB, count=1: write-combining\n",
+		      0x1000, 0x1fff, "write-through"));
+	check(mtrr_is("reg00: base=0x000001000 (    0MB), size=    4KB, count=1: write-combining\n"
+		      "reg01: base=0x000001000 (    0MB), size=    4KB, count=1: write-back\n",
+		      0x1000, 0x1fff, "mixed"));
+	check(with("reg00: base=0xfffffffffffff000 (1MB), size= 1MB, count=1: write-back",
+		   parse_mtrrs(buf, len, &list)) == 0);
+	check(with("reg00: base=0x0 (0MB), size= 0MB, count=1: write-back",
+		   parse_mtrrs(buf, len, &list)) == 0);
+	check(with("reg00: base=0x0 (0MB), size= 1MB, count=1: strange",
+		   parse_mtrrs(buf, len, &list)) == 0);
+}
+
+static void test_kconfig(void)
+{
+	const char *text = "# CONFIG_A is not set\nCONFIG_B=y\nCONFIG_BC=m\n"
+		"CONFIG_D=\"y\"\nCONFIG_E=yes";
+
+	check(with(text, parse_kconfig(buf, len, "A")) == 'n');
+	check(with(text, parse_kconfig(buf, len, "B")) == 'y');
+	check(with(text, parse_kconfig(buf, len, "BC")) == 'm');
+	check(with(text, parse_kconfig(buf, len, "D")) == 'n');
+	check(with(text, parse_kconfig(buf, len, "E")) == 'n');
+	check(with(text, is_kconfig(buf, len)));
+	check(!with("# CONFIG_A", is_kconfig(buf, len)));
+}
+
+static void test_lockdown(void)
+{
+	const char *level = NULL;
+
+	check(!with("none [integrity] confidentiality",
+		    parse_lockdown(buf, len, &level)) &&
+	      !strcmp(level, "integrity"));
+	check(with("none integrity", parse_lockdown(buf, len, &level)) == -EINVAL);
+	check(with("[", parse_lockdown(buf, len, &level)) == -EINVAL);
+	check(with("[integrityx]", parse_lockdown(buf, len, &level)) == -EINVAL);
+	check(with("[strict]", parse_lockdown(buf, len, &level)) == -EINVAL);
+}
+
+static void test_iommu(void)
+{
+	const char *type = NULL;
+
+	check(!with("DMA-FQ\n", parse_iommu_type(buf, len, &type)) &&
+	      !strcmp(type, "DMA-FQ"));
+	check(!with("DMA", parse_iommu_type(buf, len, &type)) &&
+	      !strcmp(type, "DMA"));
+	check(with("DMAX", parse_iommu_type(buf, len, &type)) == -EINVAL);
+	check(with("", parse_iommu_type(buf, len, &type)) == -EINVAL);
+}
+
 static void test_proc(void)
 {
 	unsigned int major, minor;
@@ -279,6 +542,16 @@ int main(void)
 	test_memtypes();
 	test_bars();
 	test_cpuinfo();
+	test_fiemap();
+	test_pagemap();
+	test_nd_path();
+	test_mountinfo();
+	test_cpu();
+	test_registers();
+	test_mtrrs();
+	test_kconfig();
+	test_lockdown();
+	test_iommu();
 	test_proc();
 	printf("%d failed\n", failures);
 	return failures != 0;

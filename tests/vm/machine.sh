@@ -51,12 +51,14 @@ on_root() {
 }
 
 # two_bars SLOT: an NVMe controller with memory in two BARs: BAR 2 (CMB) is
-# there, BAR 4 (PMR) only once it has been switched on
+# there, BAR 4 (PMR) only once it has been switched on; and with a drive
 two_bars() {
 	[ -e "$DIR/pmr.bar" ] || truncate -s 16M "$DIR/pmr.bar"
+	[ -e "$DIR/two.img" ] || truncate -s 16M "$DIR/two.img"
 	root_port two_bars "$1"
 	QEMU+=(-object "memory-backend-file,id=pmr,mem-path=$DIR/pmr.bar,size=16M,share=on"
-		-device "nvme,serial=two,cmb_size_mb=64,legacy-cmb=on,pmrdev=pmr,bus=two_bars-port")
+		-drive "file=$DIR/two.img,if=none,id=two,format=raw"
+		-device "nvme,serial=two,drive=two,cmb_size_mb=64,legacy-cmb=on,pmrdev=pmr,bus=two_bars-port")
 }
 
 iommu() {

@@ -1,0 +1,274 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# ndctl-iopmem bind and unbind with the real driver, in a real /proc
+# shellcheck shell=bash
+runs_in base
+
+# at NAME: where a function is, as "driver,driver_override"
+at() {
+	run "cd /sys/bus/pci/devices/${F[$1]}; d=\$(readlink driver); echo \${d##*/},\$(cat driver_override)"
+	AT=$OUT
+}
+
+# json KEY: of the JSON in OUT, which may have other lines before it
+json() {
+	sed -n "s/^ *\"$1\":\"\?\([^\",]*\)\"\?,\?\$/\1/p" <<<"$OUT" | sed -n "${2:-1}p"
+}
+
+# used NAME COMMAND: a process that goes on; its number is in PID
+used() {
+	run "$1 >/dev/null 2>&1 & echo \$!; sleep 1"
+	PID=$OUT
+}
+
+test_bind() {
+	shows "bind loads the module, binds, and lists the regions and namespaces that come of it; unbind undoes it"
+	blank card
+	run "ndctl-iopmem bind ${F[card]}"
+	is "function" "${F[card]}" "$(json function)"
+	is "action" bound "$(json action)"
+	is "previous_driver" null "$(json previous_driver)"
+	is "driver" iopmem "$(json driver)"
+	is "persistent" false "$(json persistent)"
+	is "region" "$(region_of card)" "$(json region)"
+	is "bar" 2 "$(json bar)"
+	is "region_size" $(((512 << 20) - 131072)) "$(json region_size)"
+	at card
+	is "where it is" iopmem,iopmem "$AT"
+	create card fsdax -s 64M -n first
+	create card devdax -s 32M -n second
+	run "ndctl-iopmem bind ${F[card]}"
+	is "again" none "$(json action)"
+	run "ndctl-iopmem unbind ${F[card]}"
+	is "unbind" unbound "$(json action)"
+	is "previous_driver" iopmem "$(json previous_driver)"
+	is "driver" null "$(json driver)"
+	at card
+	is "where it is" ",(null)" "$AT"
+	run "ls /sys/bus/nd/devices | wc -l"
+	is "left on the nd bus" 0 "$OUT"
+	run "ndctl-iopmem unbind ${F[card]}"
+	is "again" none "$(json action)"
+	run "ndctl-iopmem bind -u /sys/bus/pci/devices/${F[card]}"
+	is "namespaces listed at the next bind" "first second " "$(json name 1) $(json name 2) "
+	is "their nodes, there already" "pmem0 dax0.1" "$(json blockdev) $(json chardev)"
+	run "ls /dev/pmem0 /dev/dax0.1"
+}
+
+test_refused() {
+	shows "of several functions one that does not fit has all refused, before anything is touched"
+	fails "${F[tiny]}: no BAR can be a region: .*BAR 2: smaller than 4 MiB" "ndctl-iopmem bind --force 1af4:1110"
+	at card
+	is "another of them" ",(null)" "$AT"
+	run "ls -d /sys/module/iopmem_bus 2>&1 || true"
+	like "the module" "No such file" "$OUT"
+	fails "the driver ahci has it|no BAR can be a region" "ndctl-iopmem bind 0000:00:1f.2"
+}
+
+test_second() {
+	shows "the driver refuses the second function: its words are quoted, and the first is put back too"
+	blank pair0 pair1
+	load
+	run "echo none >/sys/bus/pci/devices/${F[pair0]}/driver_override"
+	# mapped as uncached, it cannot be had as write-combining
+	used "mapcp hold /sys/bus/pci/devices/${F[pair1]}/resource2 4096"
+	fails "${F[pair1]}: the driver refuses it: BAR 2: .* cannot be reserved as write-combining .*, end what maps it" \
+		"ndctl-iopmem bind ${F[pair0]} ${F[pair1]}"
+	at pair1
+	is "the second is" ",(null)" "$AT"
+	at pair0
+	is "the first is" ",none" "$AT"
+	run "kill $PID"
+	run "ndctl-iopmem bind ${F[pair0]} ${F[pair1]} >/dev/null; ndctl list -B | grep -c provider"
+	is "once nobody maps it, buses" 2 "$OUT"
+	run "ndctl-iopmem unbind ${F[pair0]} ${F[pair1]} >/dev/null"
+}
+
+test_held() {
+	shows "unbind is refused while it is in use, and says by whom: mount, process, swap, dax, another mount namespace"
+	blank card
+	run "ndctl-iopmem bind ${F[card]} >/dev/null"
+	create card fsdax -s 64M
+	run "mkfs.ext4 -q -F -b 4096 $NODE && mount -o dax $NODE /mnt/a && fallocate -l 2M /mnt/a/file"
+	fails "${F[card]}: in use: ${NODE#/dev/} is mounted on /mnt/a: end that first, or use --force" "ndctl-iopmem unbind ${F[card]}"
+	used "mapcp hold /mnt/a/file 2M"
+	fails "mounted on /mnt/a, mapcp \(pid $PID\) has /mnt/a/file (open|mapped): end" "ndctl-iopmem unbind ${F[card]}"
+	run "kill $PID; sleep 0.3"
+	run "umount /mnt/a"
+	used "unshare -m sh -c 'mount -o dax $NODE /mnt/b && exec sleep 60'"
+	fails "is mounted on /mnt/b where sleep \(pid $PID\) is" "ndctl-iopmem unbind ${F[card]}"
+	run "kill $PID; sleep 0.3"
+	used "sleep 60 3<$NODE"
+	fails "in use: sleep \(pid $PID\) has $NODE open" "ndctl-iopmem unbind ${F[card]}"
+	run "kill $PID; sleep 0.3"
+	create card raw -s 16M
+	run "mkswap -q $NODE && swapon $NODE"
+	fails "in use: ${NODE#/dev/} is swap space" "ndctl-iopmem unbind ${F[card]}"
+	run "swapoff $NODE"
+	create card devdax -s 16M
+	used "mapcp hold $NODE 2M"
+	fails "in use: mapcp \(pid $PID\) has $NODE (open|mapped)" "ndctl-iopmem unbind ${F[card]}"
+	at card
+	is "where it is" iopmem,iopmem "$AT"
+	run "[ -e /proc/$PID ] && kill $PID; sleep 0.3"
+	run "ndctl-iopmem unbind ${F[card]}"
+	is "in the end" unbound "$(json action)"
+}
+
+test_force() {
+	shows "unbind --force says what the kernel waits for, and ends when it is unmounted; Ctrl-C ends the command only"
+	blank card
+	run "ndctl-iopmem bind ${F[card]} >/dev/null"
+	create card fsdax -s 64M
+	run "mkfs.ext4 -q -F -b 4096 $NODE && mount -o dax $NODE /mnt/a"
+	run "rm -f /tmp/unbind.status; (ndctl-iopmem unbind --force ${F[card]} >/tmp/unbind.out 2>&1; echo \$? >/tmp/unbind.status) & sleep 6; cat /tmp/unbind.out"
+	is "meanwhile, once" "ndctl-iopmem unbind: ${F[card]}: the kernel waits: ${NODE#/dev/} is mounted on /mnt/a" "$OUT"
+	run "echo still >/mnt/a/file && sync /mnt/a/file && umount /mnt/a
+		for i in \$(seq 100); do [ -s /tmp/unbind.status ] && break; sleep 0.1; done; cat /tmp/unbind.status /tmp/unbind.out"
+	is "exit status" 0 "$(head -n 1 <<<"$OUT")"
+	is "action" unbound "$(json action)"
+
+	run "ndctl-iopmem bind ${F[card]} >/dev/null; mount -o dax $NODE /mnt/a"
+	fails "goes on waiting, and unbinds it as soon as nobody uses it" "timeout -s INT 6 ndctl-iopmem unbind --force ${F[card]}"
+	fails "${F[card]}: (the kernel is at it, and waits|in use): ${NODE#/dev/} is mounted on /mnt/a" "ndctl-iopmem unbind ${F[card]}"
+	run "cat /mnt/a/file; umount /mnt/a
+		for i in \$(seq 100); do [ -e /sys/bus/pci/devices/${F[card]}/driver ] || break; sleep 0.1; done"
+	is "what it keeps working" still "$OUT"
+	at card
+	is "where it is after the unmount" ",(null)" "$AT"
+}
+
+# moments COMMAND START RESET: interrupt the command at 25 random moments of its
+# run and a little more; afterwards the function has to be at one of its ends
+moments() {
+	local took
+	guest_slow 500 "cd /sys/bus/pci/devices/${F[card]}
+		at() { d=\$(readlink driver); echo \${d##*/},\$(cat driver_override); }
+		$3
+		s=\${EPOCHREALTIME/./}; ndctl-iopmem $1 ${F[card]} >/dev/null 2>&1; took=\$(((\${EPOCHREALTIME/./} - s) / 1000))
+		signals=(INT TERM HUP)
+		for i in \$(seq 25); do
+			$3
+			[ \"\$(at)\" = '$2' ] || { echo \"not ready: \$(at)\"; exit 1; }
+			ms=\$((RANDOM % (took * 5 / 4) + 1))
+			timeout -s \${signals[i % 3]} \$((ms / 1000)).\$(printf %03d \$((ms % 1000))) ndctl-iopmem $1 ${F[card]} >/dev/null 2>&1
+			echo \"\$(at)\"
+		done | sort | uniq -c; echo took \$took ms" >"$work/moments" 2>&1 || bad "$1, interrupted" "to go on" "$(cat "$work/moments")"
+	took=$(sed -n 's/^took //p' "$work/moments")
+	saw "$1 takes $took; after 25 interruptions: $(grep -v ^took "$work/moments" | tr -s ' \n' ' ')"
+	unlike "anything between" "^ *[0-9]+ ([^,]+,\(null\)|,iopmem|not|.*none)" "$(cat "$work/moments")"
+	is "states in all" 25 "$(grep -v ^took "$work/moments" | awk '$2 == ",(null)" || $2 == "iopmem,iopmem" { n += $1 } END { print n }')"
+	like "it was where it was, at least once" "^ *[1-9][0-9]* ${2//[()]/.}" "$(cat "$work/moments")"
+}
+
+test_interrupted() {
+	shows "interrupted at 50 random moments, the function is where it was or where it should be, never between"
+	blank card
+	load
+	moments bind ",(null)" "[ ! -e driver ] || { echo ${F[card]} >driver/unbind; echo >driver_override; }"
+	moments unbind "iopmem,iopmem" "echo iopmem >driver_override; [ -e driver ] || echo ${F[card]} >/sys/bus/pci/drivers/iopmem/bind"
+}
+
+test_persist() {
+	shows "bind --persist has driverctl bind it at the next boot, unbind --persist has it forget"
+	blank card
+	run "ndctl-iopmem bind --persist ${F[card]}; cat /etc/driverctl.d/pci-${F[card]}"
+	is "action" bound "$(json action)"
+	is "persistent" true "$(json persistent)"
+	is "saved" iopmem "$(tail -n 1 <<<"$OUT")"
+	at card
+	is "where it is" iopmem,iopmem "$AT"
+	run "ndctl-iopmem bind --persist ${F[card]}"
+	is "again" none "$(json action)"
+
+	# what the boot does: nothing is loaded or bound, then driverctl is called
+	run "ndctl-iopmem unbind ${F[card]} && rmmod iopmem_bus"
+	is "unbind without --persist leaves it saved" true "$(json persistent)"
+	run "driverctl load-override ${F[card]}"
+	at card
+	is "after driverctl load-override" iopmem,iopmem "$AT"
+
+	run "ndctl-iopmem unbind --persist ${F[card]}; ls /etc/driverctl.d"
+	is "unbind --persist" unbound "$(json action)"
+	is "persistent" false "$(json persistent)"
+	unlike "saved" "^pci" "$OUT"
+	at card
+	is "where it is" ",(null)" "$AT"
+
+	run "ndctl-iopmem bind ${F[card]} >/dev/null; ndctl-iopmem bind --persist ${F[card]}; driverctl list-overrides"
+	is "bound before, and then saved" bound "$(json action)"
+	like "driverctl list-overrides" "^${F[card]} iopmem" "$OUT"
+	run "ndctl-iopmem unbind -p ${F[card]} >/dev/null; mv /usr/sbin/driverctl /tmp"
+	fails "${F[card]}: .* takes the program driverctl, which is not there" "ndctl-iopmem bind -p ${F[card]}"
+	at card
+	is "without driverctl nothing is touched" ",(null)" "$AT"
+	run "mv /tmp/driverctl /usr/sbin"
+}
+
+test_user() {
+	shows "without root: one line, and nothing is touched"
+	fails "^ndctl-iopmem bind: ${F[card]}: this takes root\$" "setpriv --reuid=65534 --clear-groups ndctl-iopmem bind ${F[card]}"
+	run "ndctl-iopmem bind ${F[card]} >/dev/null"
+	fails "^ndctl-iopmem unbind: ${F[card]}: this takes root\$" "setpriv --reuid=65534 --clear-groups ndctl-iopmem unbind ${F[card]}"
+	at card
+	is "where it is" iopmem,iopmem "$AT"
+}
+
+test_module() {
+	local file
+	shows "no module, one of another kernel, one that is not signed: one line with what to do"
+	run "modinfo -n iopmem_bus"
+	file=$OUT
+	run "mv $file /tmp/ko && depmod"
+	fails "^ndctl-iopmem bind: the module iopmem_bus is not installed for kernel .*: install it" "ndctl-iopmem bind ${F[card]}"
+	run "mv /tmp/ko $file && depmod"
+	run "echo options iopmem_bus bars=9 >/etc/modprobe.d/iopmem.conf"
+	fails "cannot be loaded: Invalid argument: its parameters in modprobe.d may be wrong" "ndctl-iopmem bind ${F[card]}"
+	run "rm /etc/modprobe.d/iopmem.conf"
+	run "echo Y >/sys/module/module/parameters/sig_enforce"
+	fails "cannot be loaded: Key was rejected by service: this kernel takes signed modules only" "ndctl-iopmem bind ${F[card]}"
+	at card
+	is "where it is" ",(null)" "$AT"
+	used_up
+}
+
+runs_in nopat
+
+test_probe() {
+	shows "the driver refuses: its words are quoted, the old driver_override is put back"
+	run "echo vfio-pci >/sys/bus/pci/devices/${F[card]}/driver_override"
+	fails "${F[card]}: the driver refuses it: this machine would map BARs cacheable, load with cached=1" "ndctl-iopmem bind ${F[card]}"
+	at card
+	is "where it is" ",vfio-pci" "$AT"
+	run "echo >/sys/bus/pci/devices/${F[card]}/driver_override"
+}
+
+runs_in bars
+
+test_working() {
+	local name
+	shows "a working driver keeps its function; --force takes it, but not while its drive is mounted"
+	run "modprobe nvme; for i in \$(seq 50); do [ -e /dev/nvme0n1 ] && break; sleep 0.1; done; ls /dev/nvme0n1; modprobe ext4"
+	name=${F[two_bars]}
+	fails "$name: the driver nvme has it: free it first, or use --force" "ndctl-iopmem bind $name"
+	run "mkfs.ext4 -q -F /dev/nvme0n1 && mount /dev/nvme0n1 /mnt/a"
+	fails "$name: in use: nvme0n1 is mounted on /mnt/a: end that first" "ndctl-iopmem bind --force $name"
+	at two_bars
+	is "where it is" "nvme,(null)" "$AT"
+	run "umount /mnt/a"
+	used "sleep 60 3</dev/nvme0"
+	fails "$name: in use: sleep \(pid $PID\) has /dev/nvme0 open" "ndctl-iopmem bind --force $name"
+	run "kill $PID; sleep 0.3"
+	# what the driver takes is known to it alone: all of it would be refused
+	run "modprobe iopmem_bus bars=0"
+	fails "no BAR can be a region: .*BAR 2: not in bars=" "ndctl-iopmem bind --force $name"
+	run "rmmod iopmem_bus"
+	run "ndctl-iopmem bind --force $name"
+	is "action" bound "$(json action)"
+	is "previous_driver" nvme "$(json previous_driver)"
+	at two_bars
+	is "where it is" iopmem,iopmem "$AT"
+	run "ndctl-iopmem unbind $name >/dev/null; echo $name >/sys/bus/pci/drivers_probe"
+	at two_bars
+	is "given back" "nvme,(null)" "$AT"
+	run "rmmod nvme"
+}
