@@ -265,7 +265,7 @@ test_labelless() {
 	labelless WB
 }
 
-runs_in moved
+runs_in moved slow
 
 test_default_uncached() {
 	shows "MTRRs uncached: page tables of kernel and programs in each mode"
@@ -284,7 +284,7 @@ test_labelless_uncached() {
 	labelless UC
 }
 
-runs_in bare
+runs_in bare slow
 
 test_bare() {
 	shows "no hypervisor, an MTRR makes the BAR uncached: it is used, and no mapping is cacheable"

@@ -114,6 +114,8 @@ test_torn() {
 	damaged "none" "random bytes with both signatures" random_signed
 }
 
+runs_in base slow
+
 # Not here: index.nslot=0. Reading available_slots of the dimm, libnvdimm then
 # warns, ("we ate our last label?", dimm_devs.c).
 test_index() {

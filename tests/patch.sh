@@ -109,6 +109,17 @@ object() {
 	is "and gives" "iopmem_bus.o" "$(cd "$obj/drivers/nvdimm" && ls iopmem_bus.o)"
 }
 
+test_series_refused() {
+	local out
+	shows "a KSRC that is none is refused in one line"
+	out=$(KSRC='' "$top/tools/patch" 2>&1) && bad "no KSRC" "to fail" "$out"
+	is "no KSRC" "iopmem: KSRC is not set: make patch KSRC=DIR, the folder of an unpacked kernel source" "$out"
+	out=$(KSRC=/proc "$top/tools/patch" 2>&1) && bad "KSRC=/proc" "to fail" "$out"
+	is "KSRC=/proc" "iopmem: KSRC=/proc has no drivers/nvdimm/Kconfig: name the folder of an unpacked kernel source" "$out"
+}
+
+runs_in none slow
+
 test_allmodconfig() {
 	local v obj
 	shows "with allmodconfig, whose warnings are errors, the driver builds in the kernels 6.12 and 7.3"
@@ -183,13 +194,4 @@ test_architectures() {
 	everything "$work/$ARCH"
 	object "$ARCH" C=2 CHECK="sparse -include $work/sparse.h"
 	is "without COMPILE_TEST, IOPMEM_BUS" "" "$(without_compile_test)"
-}
-
-test_series_refused() {
-	local out
-	shows "a KSRC that is none is refused in one line"
-	out=$(KSRC='' "$top/tools/patch" 2>&1) && bad "no KSRC" "to fail" "$out"
-	is "no KSRC" "iopmem: KSRC is not set: make patch KSRC=DIR, the folder of an unpacked kernel source" "$out"
-	out=$(KSRC=/proc "$top/tools/patch" 2>&1) && bad "KSRC=/proc" "to fail" "$out"
-	is "KSRC=/proc" "iopmem: KSRC=/proc has no drivers/nvdimm/Kconfig: name the folder of an unpacked kernel source" "$out"
 }

@@ -36,7 +36,7 @@ ratio() {
 	awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", a / b }'
 }
 
-runs_in exact
+runs_in exact slow
 
 test_size() {
 	local small huge

@@ -36,10 +36,10 @@ test_fuzz() {
 test_make() {
 	local out
 	shows "make plugin builds, and what is installed is enough to build on"
-	mkdir "$work/source"
-	(cd "$top" && tar -c Makefile ndctl-plugin Documentation) | tar -C "$work/source" -x
-	out=$(make -C "$work/source" plugin 2>&1) || bad "make plugin" "to succeed" "$out"
-	out=$(DESTDIR=$work/root meson install -C "$work/source/build/plugin" 2>&1) ||
+	mkdir "$work/installed"
+	(cd "$top" && tar -c Makefile ndctl-plugin Documentation) | tar -C "$work/installed" -x
+	out=$(make -C "$work/installed" plugin 2>&1) || bad "make plugin" "to succeed" "$out"
+	out=$(DESTDIR=$work/root meson install -C "$work/installed/build/plugin" 2>&1) ||
 		bad "meson install" "to succeed" "$out"
 	cat >"$work/use.c" <<-'END'
 	#include <stdio.h>
