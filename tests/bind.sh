@@ -42,7 +42,7 @@ test_new_id() {
 	run "echo 1af4 1110 >/sys/bus/pci/drivers/iopmem/new_id"
 	settle
 	providers
-	is "bound" "$(for f in large card cut kept pair0 pair1; do echo "iopmem-${F[$f]}"; done | sort | tr '\n' ' ')" "$OUT"
+	is "bound" "$(for f in large card cut kept pair0 pair1 recorded; do echo "iopmem-${F[$f]}"; done | sort | tr '\n' ' ')" "$OUT"
 	logged "iopmem ${F[tiny]}: BAR 2 .*: smaller than 4 MiB, passed over"
 }
 
