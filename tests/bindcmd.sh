@@ -221,7 +221,7 @@ test_module() {
 	run "mv $file /tmp/ko && depmod"
 	fails "^ndctl-iopmem bind: the module iopmem_bus is not installed for kernel .*: install it" "ndctl-iopmem bind ${F[card]}"
 	run "mv /tmp/ko $file && depmod"
-	run "echo options iopmem_bus bars=9 >/etc/modprobe.d/iopmem.conf"
+	run "echo options iopmem_bus bars=two >/etc/modprobe.d/iopmem.conf"
 	fails "cannot be loaded: Invalid argument: its parameters in modprobe.d may be wrong" "ndctl-iopmem bind ${F[card]}"
 	run "rm /etc/modprobe.d/iopmem.conf"
 	run "echo Y >/sys/module/module/parameters/sig_enforce"
