@@ -64,25 +64,6 @@ test_refused() {
 	fails "the driver ahci has it|no BAR can be a region" "ndctl-iopmem bind 0000:00:1f.2"
 }
 
-test_second() {
-	shows "the driver refuses the second function: its words are quoted, and the first is put back too"
-	blank pair0 pair1
-	load
-	run "echo none >/sys/bus/pci/devices/${F[pair0]}/driver_override"
-	# mapped as uncached, it cannot be had as write-combining
-	used "mapcp hold /sys/bus/pci/devices/${F[pair1]}/resource2 4096"
-	fails "${F[pair1]}: the driver refuses it: BAR 2: .* cannot be reserved as write-combining .*, end what maps it" \
-		"ndctl-iopmem bind ${F[pair0]} ${F[pair1]}"
-	at pair1
-	is "the second is" ",(null)" "$AT"
-	at pair0
-	is "the first is" ",none" "$AT"
-	run "kill $PID"
-	run "ndctl-iopmem bind ${F[pair0]} ${F[pair1]} >/dev/null; ndctl list -B | grep -c provider"
-	is "once nobody maps it, buses" 2 "$OUT"
-	run "ndctl-iopmem unbind ${F[pair0]} ${F[pair1]} >/dev/null"
-}
-
 test_held() {
 	shows "unbind is refused while it is in use, and says by whom: mount, process, swap, dax, another mount namespace"
 	blank card
