@@ -5,10 +5,14 @@
 # machine NAME DIR fills QEMU (arguments), APPEND (kernel command line), CPU_FLAGS,
 # OWN_ACCEL (instead of the best accelerator),
 # MODULES (loaded at boot) and SLOTS ("name slot" where behind a root port, "name
-# slot.function" where on the root bus). What is in a BAR or on the drive lives
-# in DIR and outlives the machine.
+# slot/0/N" where behind port N of a switch there, "name slot.function" where on
+# the root bus; "80:" before it where that is not bus 0). What is in a BAR or on
+# the drive lives in DIR and outlives the machine.
 
 QEMU=() APPEND='' CPU_FLAGS='' OWN_ACCEL='' SLOTS=() MODULES=()
+
+# What root ports are on: pcie.0, or another host bridge, with its bus number
+ROOT=pcie.0 ROOT_NUMBER=''
 
 # bar NAME SIZE SLOT: ivshmem, whose BAR 2 is 64-bit and prefetchable
 bar() {
@@ -31,23 +35,63 @@ memory() {
 
 # root_port NAME SLOT [PROPERTIES]
 root_port() {
-	QEMU+=(-device "pcie-root-port,id=$1-port,bus=pcie.0,addr=$2,chassis=$((16#$2)),slot=$((16#$2))$3")
-	SLOTS+=("$1 $2")
+	QEMU+=(-device "pcie-root-port,id=$1-port,bus=$ROOT,addr=$2,chassis=$((16#$2)),slot=$((16#$2))$3")
+	SLOTS+=("$1 $ROOT_NUMBER$2")
 }
 
 # drive SLOT: an NVMe controller, the initiator
 drive() {
-	[ -e "$DIR/drive.img" ] || truncate -s 256M "$DIR/drive.img"
 	root_port drive "$1"
+	nvme drive
+}
+
+# nvme NAME: a drive in the port of that name, which is its serial number, too
+nvme() {
+	[ -e "$DIR/$1.img" ] || truncate -s 256M "$DIR/$1.img"
 	MODULES+=(nvme)
-	QEMU+=(-drive "file=$DIR/drive.img,if=none,id=drive,format=raw"
-		-device "nvme,serial=iopmem,drive=drive,bus=drive-port")
+	QEMU+=(-drive "file=$DIR/$1.img,if=none,id=$1,format=raw"
+		-device "nvme,serial=$1,drive=$1,bus=$1-port")
+}
+
+# switch SLOT NAME...: a switch, with a downstream port for each name
+switch() {
+	local slot=$1 n=0
+	root_port switch "$slot"
+	QEMU+=(-device "x3130-upstream,id=switch,bus=switch-port")
+	for name in "${@:2}"; do
+		QEMU+=(-device "xio3130-downstream,id=$name-port,bus=switch,addr=$n,chassis=64,slot=$n")
+		SLOTS+=("$name $ROOT_NUMBER$slot/00/0$n")
+		n=$((n + 1))
+	done
 }
 
 # on_root NAME SLOT DEVICE: any other function
 on_root() {
 	QEMU+=(-device "$3,bus=pcie.0,addr=$2.0")
 	SLOTS+=("$1 $2.0")
+}
+
+# A card and a drive in root ports of their own, others behind one switch, and a
+# bare DMA engine
+p2p_devices() {
+	bar card 512M 10
+	drive 11
+	switch 12 card2 drive2
+	memory card2 128M
+	QEMU+=(-device "ivshmem-plain,memdev=card2-mem,bus=card2-port")
+	nvme drive2
+	root_port edu 14
+	QEMU+=(-device "edu,dma_mask=0xffffffffffffffff,bus=edu-port")
+}
+
+# A network card. What is sent to port 9 of 10.0.2.9 is in the file received on
+# the host, and nothing gets further.
+network() {
+	root_port net "$1"
+	MODULES+=(e1000e)
+	QEMU+=(-chardev "file,id=received,path=$DIR/received,append=on"
+		-netdev "user,id=net,restrict=on,guestfwd=tcp:10.0.2.9:9-chardev:received"
+		-device "e1000e,netdev=net,bus=net-port")
 }
 
 # two_bars SLOT: an NVMe controller with memory in two BARs: BAR 2 (CMB) is
@@ -69,6 +113,7 @@ iommu() {
 machine() {
 	DIR=$2
 	QEMU=(-smp 2 -m 2G) APPEND='' CPU_FLAGS='' OWN_ACCEL='' SLOTS=() MODULES=()
+	ROOT=pcie.0 ROOT_NUMBER=''
 	case $1 in
 	demo)
 		bar card 512M 10
@@ -95,6 +140,33 @@ machine() {
 		drive 10
 		bar card 512M 15
 		bar kept 128M 16
+		;;
+	# peer-to-peer without an IOMMU
+	p2p)
+		p2p_devices
+		network 13
+		;;
+	# with one: translating, unmapping at once
+	strict)
+		iommu
+		APPEND+=" iommu.strict=1"
+		p2p_devices
+		;;
+	# translating only for who asks, as vfio
+	passthrough)
+		iommu
+		APPEND+=" iommu=pt"
+		p2p_devices
+		;;
+	# virtio-iommu, for another host bridge only: the disk with its driver is
+	# not behind it
+	viommu)
+		QEMU+=(-machine default-bus-bypass-iommu=on
+			-device "virtio-iommu-pci,bus=pcie.0,addr=8"
+			-device "pxb-pcie,id=far,bus=pcie.0,addr=9,bus_nr=128")
+		MODULES+=(virtio_iommu)
+		ROOT=far ROOT_NUMBER=80:
+		p2p_devices
 		;;
 	# for what comes and goes: a port with room in its window, one without
 	hotplug)

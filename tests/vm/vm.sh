@@ -57,8 +57,10 @@ vm_qemu() {
 		-nodefaults -display none -no-reboot \
 		-kernel "$IMAGE/vmlinuz" -initrd "$IMAGE/initrd" \
 		-append "console=ttyS0 panic=-1 oops=panic no_timer_check$APPEND" \
-		-drive "file=$IMAGE/disk.img,if=virtio,format=raw,snapshot=on" \
-		-virtfs "local,path=$VM/share,mount_tag=host,security_model=none,multidevs=remap" \
+		-drive "file=$IMAGE/disk.img,if=none,id=disk,format=raw,snapshot=on" \
+		-device virtio-blk-pci,drive=disk,bus=pcie.0 \
+		-fsdev "local,path=$VM/share,id=share,security_model=none,multidevs=remap" \
+		-device virtio-9p-pci,fsdev=share,mount_tag=host,bus=pcie.0 \
 		"${QEMU[@]}" "${SERIAL[@]}"
 }
 
@@ -100,8 +102,12 @@ vm_find_functions() {
 	done < <(guest "
 		while read -r name slot; do
 			case \$slot in
-			*.*) echo \$name 0000:00:\$slot ;;
-			*) cd /sys/bus/pci/devices/0000:00:\$slot.0 && ls -d ????:??:??.? 2>/dev/null | sed \"s/^/\$name /\" ;;
+			*:*) ;;
+			*) slot=00:\$slot ;;
+			esac
+			case \$slot in
+			*.*) echo \$name 0000:\$slot ;;
+			*) cd /sys/bus/pci/devices/0000:\${slot//\//.0/????:??:}.0 && ls -d ????:??:??.? 2>/dev/null | sed \"s/^/\$name /\" ;;
 			esac
 		done <<-END
 		$(printf '%s\n' "${SLOTS[@]}")
