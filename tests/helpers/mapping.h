@@ -93,14 +93,38 @@ static inline void sync_mapping(const char *path, char *map, size_t mapped)
 static inline uint64_t physical_address(const void *p)
 {
 	uint64_t page = sysconf(_SC_PAGESIZE), entry;
-	int fd = open("/proc/self/pagemap", O_RDONLY);
+	static int fd = -1;
 
+	if (fd < 0)
+		fd = open("/proc/self/pagemap", O_RDONLY);
 	if (fd < 0 ||
 	    pread(fd, &entry, sizeof(entry),
 		  (uintptr_t)p / page * sizeof(entry)) != sizeof(entry))
 		err(1, "/proc/self/pagemap");
-	close(fd);
 	if (!(entry >> 63))
 		errx(1, "page not present");
 	return (entry & ((1ULL << 55) - 1)) * page + (uintptr_t)p % page;
+}
+
+/* How much from @p on is in one piece physically */
+static inline uint64_t extent(const char *p, uint64_t length)
+{
+	uint64_t start = physical_address(p), n;
+
+	for (n = 4096 - start % 4096; n < length; n += 4096)
+		if (physical_address(p + n) != start + n)
+			return n;
+	return length;
+}
+
+/* "extent: OFFSET ADDRESS LENGTH", a line for each */
+static inline void print_extents(const char *p, uint64_t length)
+{
+	uint64_t at, n;
+
+	for (at = 0; at < length; at += n) {
+		n = extent(p + at, length - at);
+		printf("extent: %" PRIu64 " 0x%" PRIx64 " %" PRIu64 "\n", at,
+		       physical_address(p + at), n);
+	}
 }
