@@ -189,3 +189,17 @@ used_up() {
 	touch "$VM/used"
 	vm_kill
 }
+
+# beside MACHINE: a second machine, with the same BARs; it ends with the case
+beside() {
+	local VM QEMU APPEND CPU_FLAGS OWN_ACCEL SLOTS MODULES SERIAL
+	local -A F
+	vm_boot "$1" "$DIR" beside || exit 1
+	guest "echo iopmem-case: $CASE_NUMBER >/dev/kmsg"
+}
+
+# there COMMAND...: one of these here, in the machine beside
+there() {
+	local VM=$DIR/beside
+	"$@"
+}

@@ -105,6 +105,14 @@ two_bars() {
 		-device "nvme,serial=two,drive=two,cmb_size_mb=64,legacy-cmb=on,pmrdev=pmr,bus=two_bars-port")
 }
 
+# wire HERE THERE NUMBER: a network of two; the other machine has it the other way
+# round. With datagrams, each comes and goes alone.
+wire() {
+	MODULES+=(virtio_net)
+	QEMU+=(-netdev "dgram,id=net,local.type=unix,local.path=$DIR/$1.net,remote.type=unix,remote.path=$DIR/$2.net"
+		-device "virtio-net-pci,netdev=net,host_mtu=9000,mac=52:54:00:00:00:0$3,bus=pcie.0,addr=17.0")
+}
+
 iommu() {
 	QEMU+=(-device intel-iommu)
 	APPEND+=" intel_iommu=on"
@@ -204,6 +212,27 @@ machine() {
 		for ((i = 0; i < 64; i++)); do
 			bar_on_root "many$i" 4M "$(printf '%x.%d' $((16 + i / 8)) $((i % 8)))"
 		done
+		;;
+	# two on one network, with one and the same card
+	near)
+		wire near far 1
+		bar card 512M 10
+		;;
+	far)
+		wire far near 2
+		bar card 512M 10
+		;;
+	# iopmem against its peers: instructions are counted, and the drive has
+	# memory in a BAR of its own
+	peers)
+		OWN_ACCEL=tcg,thread=single
+		QEMU=(-smp 1 -m 2G -icount shift=0 -plugin "$DIR/count.so")
+		bar card 512M 10
+		[ -e "$DIR/drive.img" ] || truncate -s 256M "$DIR/drive.img"
+		root_port drive 11
+		MODULES+=(nvme)
+		QEMU+=(-drive "file=$DIR/drive.img,if=none,id=drive,format=raw"
+			-device "nvme,serial=iopmem,drive=drive,cmb_size_mb=64,mdts=10,bus=drive-port")
 		;;
 	nopat)
 		APPEND+=" nopat"

@@ -3,7 +3,8 @@
 # shellcheck shell=bash
 #
 #	vm_prepare			make what all of them need
-#	vm_boot MACHINE DIR		start one; BARs and drives in DIR
+#	vm_boot MACHINE DIR [NAME]	start one; BARs and drives in DIR, its own files
+#					in DIR/vm or DIR/NAME
 #	guest COMMAND			run a shell command in it
 #	guest_slow SECONDS COMMAND	the same with another deadline
 #	vm_off, vm_kill			end it
@@ -65,7 +66,7 @@ vm_qemu() {
 }
 
 vm_folder() {
-	VM=$2/vm
+	VM=$2/${3:-vm}
 	rm -rf "$VM"
 	mkdir -p "$VM/share"
 	cp "$top/tests/vm/init" "$VM/share/init"
