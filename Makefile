@@ -7,7 +7,7 @@ export T KERNEL V KEEP KSRC OUT
 
 kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR)/drivers/nvdimm CONFIG_IOPMEM_BUS=m
 
-.PHONY: all install plugin demo check lint patch shell clean help
+.PHONY: all install plugin demo check check-all bench-p2p lint patch shell clean help
 
 all:	## build the module for the running kernel, or for KDIR=
 	@test -e $(KDIR)/Makefile || { echo "iopmem: no kernel headers in $(KDIR): install linux-headers-$$(uname -r), or set KDIR=" >&2; exit 1; }
@@ -32,6 +32,9 @@ check:	## run the tests (T=name runs one)
 check-all:	## run the slow ones too
 	@ALL=1 tests/run
 
+bench-p2p:	## what peer-to-peer costs the CPU, beside bounce buffers and P2PDMA
+	@tests/bench/p2p
+
 lint:	## the kernel's checkers over the driver, shellcheck over the scripts
 	@tests/lint
 
@@ -46,4 +49,4 @@ clean:	## remove what was built here; the guest's image stays in the cache
 	find drivers tests \( -name '*.o' -o -name '*.ko' -o -name '*.mod*' -o -name '.*.cmd' -o -name modules.order -o -name Module.symvers \) -delete
 
 help:	## list these targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18

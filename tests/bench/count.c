@@ -6,36 +6,13 @@
  *	mark n user kernel syscalls
  *
  * where user and kernel are the instructions executed so far. For one
- * processor. Debian has no package with QEMU's header, hence the declarations
- * of what is used of it (version 1 of the interface).
+ * processor.
  */
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include "../helpers/mark.h"
-
-typedef uint64_t qemu_plugin_id_t;
-typedef void (*exec_cb)(unsigned int cpu, void *data);
-
-struct qemu_plugin_tb;
-struct qemu_plugin_insn;
-
-enum { ADD_U64 };
-enum { NO_REGISTERS };
-
-void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id,
-					   void (*cb)(qemu_plugin_id_t id,
-						      struct qemu_plugin_tb *tb));
-size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
-struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb,
-						 size_t i);
-const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *insn);
-size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *insn);
-uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
-void qemu_plugin_register_vcpu_insn_exec_inline(struct qemu_plugin_insn *insn,
-						int op, void *p, uint64_t add);
-void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn,
-					    exec_cb cb, int flags, void *data);
+#include "plugin.h"
 
 int qemu_plugin_version = 1;
 

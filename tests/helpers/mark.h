@@ -2,6 +2,8 @@
 /* The instruction that the counting plugin looks for; a nop to the processor */
 #define MARK		0x10be1100U
 
-#define mark_here(n)							\
-	asm volatile(".byte 0x0f, 0x1f, 0x84, 0x00\n\t.long %c0"		\
-		     :: "i" (MARK | (n)) : "memory")
+static inline __attribute__((always_inline)) void mark_here(unsigned int n)
+{
+	asm volatile(".byte 0x0f, 0x1f, 0x84, 0x00\n\t.long %c0"
+		     :: "i" (MARK | n) : "memory");
+}
