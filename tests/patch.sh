@@ -42,7 +42,7 @@ patched() {
 	out=$(KSRC=$src OUT=$work/patches make -s -C "$top" patch 2>&1) || bad "make patch" "a series" "$out"
 	out=$(git -C "$tree" am "$work"/patches/*.patch 2>&1) || bad "git am" "to take it" "$out"
 	is "kernel $1, patches applied" 3 "$(grep -c ^Applying <<<"$out")"
-	for f in drivers/nvdimm/iopmem_bus.c Documentation/driver-api/nvdimm/iopmem.rst Documentation/ABI/testing/sysfs-bus-nd-iopmem; do
+	for f in drivers/nvdimm/iopmem_bus.c $(cd "$top" && ls Documentation/driver-api/nvdimm/iopmem*.rst) Documentation/ABI/testing/sysfs-bus-nd-iopmem; do
 		cmp "$top/$f" "$tree/$f" || bad "$f" "as it is here" ""
 	done
 }
