@@ -128,20 +128,6 @@ test_engines_ext4() {
 	engines /mnt/a/file
 }
 
-test_engines_xfs() {
-	shows "the same on xfs"
-	start
-	with_fs "$mkfs_xfs"
-	engines /mnt/a/file
-}
-
-test_engines_devdax() {
-	shows "the same on devdax"
-	start
-	create card devdax -s 128M
-	engines "$NODE"
-}
-
 test_registered_buffers() {
 	local refused="registering the mapping: Operation not supported"
 	shows "io_uring's registered buffers: refused on fsdax, and on devdax by 6.1"
@@ -425,6 +411,22 @@ test_topologies() {
 	every_pair none
 }
 
+runs_in p2p slow
+
+test_engines_xfs() {
+	shows "drive to file on xfs to another drive, 4 KiB to 64 MiB, by psync, libaio and io_uring"
+	start
+	with_fs "$mkfs_xfs"
+	engines /mnt/a/file
+}
+
+test_engines_devdax() {
+	shows "the same on devdax"
+	start
+	create card devdax -s 128M
+	engines "$NODE"
+}
+
 runs_in strict
 
 test_topologies_strict() {
@@ -437,14 +439,14 @@ test_vfio() {
 	vfio
 }
 
-runs_in passthrough
+runs_in passthrough slow
 
 test_topologies_passthrough() {
 	shows "intel-iommu, iommu=pt: the same pairs"
 	every_pair identity
 }
 
-runs_in viommu
+runs_in viommu slow
 
 has_viommu() {
 	[ "$KERNEL" = 6.1 ] || return 0

@@ -64,32 +64,6 @@ test_rdma() {
 	is "bytes put into the BAR from outside, as they arrive" equal "$OUT"
 }
 
-# perftest does not compare. It fills both sides' buffers with rand(), seeded with
-# the time, so clocks that differ make bytes that differ. The first half of the
-# client's is sent to, or read from, the second half of the server's.
-test_perftest() {
-	local test
-	shows "perftest's ib_write_bw and ib_read_bw on a devdax mapping, and that the bytes are in the BAR"
-	two_machines
-	run "date -s @1000000000"
-	there create card devdax -s 64M --map=mem --align=4096
-	for test in write read; do
-		run "rm -f /tmp/buffer && truncate -s 8M /tmp/buffer"
-		there start "ib_${test}_bw -d rxe0 -F -s 65536 -n 20 --mmap=$NODE" "ss -ltn | grep -q :18515"
-		run "ib_${test}_bw -d rxe0 -F -s 65536 -n 20 --mmap=/tmp/buffer $THERE"
-		like "ib_${test}_bw" "^ *65536 +20 " "$OUT"
-		run "cp /tmp/buffer /host/buffer"
-		is "the client's 64 KiB and the BAR's second" equal "$(same 0 65536)"
-		is "the other halves" different "$(same 65536 0)"
-	done
-}
-
-# same AT BAR_AT: 64 KiB of the client's buffer and of the BAR's data
-same() {
-	cmp -s -n 65536 -i "$1:$(((2 << 20) + $2))" "$VM/share/buffer" "$DIR/card.bar" &&
-		echo equal || echo different
-}
-
 test_rdma_fsdax() {
 	shows "a file on fsdax cannot be registered: the kernel refuses the long-lived pin"
 	two_machines
@@ -173,6 +147,34 @@ test_nvmeof_tcp() {
 	over_fabric tcp
 }
 
+runs_in near slow
+
+# perftest does not compare. It fills both sides' buffers with rand(), seeded with
+# the time, so clocks that differ make bytes that differ. The first half of the
+# client's is sent to, or read from, the second half of the server's.
+test_perftest() {
+	local test
+	shows "perftest's ib_write_bw and ib_read_bw on a devdax mapping, and that the bytes are in the BAR"
+	two_machines
+	run "date -s @1000000000"
+	there create card devdax -s 64M --map=mem --align=4096
+	for test in write read; do
+		run "rm -f /tmp/buffer && truncate -s 8M /tmp/buffer"
+		there start "ib_${test}_bw -d rxe0 -F -s 65536 -n 20 --mmap=$NODE" "ss -ltn | grep -q :18515"
+		run "ib_${test}_bw -d rxe0 -F -s 65536 -n 20 --mmap=/tmp/buffer $THERE"
+		like "ib_${test}_bw" "^ *65536 +20 " "$OUT"
+		run "cp /tmp/buffer /host/buffer"
+		is "the client's 64 KiB and the BAR's second" equal "$(same 0 65536)"
+		is "the other halves" different "$(same 65536 0)"
+	done
+}
+
+# same AT BAR_AT: 64 KiB of the client's buffer and of the BAR's data
+same() {
+	cmp -s -n 65536 -i "$1:$(((2 << 20) + $2))" "$VM/share/buffer" "$DIR/card.bar" &&
+		echo equal || echo different
+}
+
 # Struct pages on the card would be written by both kernels: --map=mem.
 test_two_machines() {
 	shows "one card in two machines: what one writer and one reader see, and that a second writer has to be kept out"
@@ -210,8 +212,6 @@ test_two_machines() {
 	[ "$OUT" != "e2fsck 0, files of 100: 100" ] || bad "two writers" "damage" "$OUT"
 	saw "two writers: $OUT"
 }
-
-runs_in near slow
 
 test_nvmeof_rdma() {
 	shows "the same over RDMA"
