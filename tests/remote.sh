@@ -214,6 +214,6 @@ test_two_machines() {
 }
 
 test_nvmeof_rdma() {
-	shows "the same over RDMA"
+	shows "the same with nvmet over RDMA, where the target is killed and nothing synced is lost"
 	over_fabric rdma
 }
