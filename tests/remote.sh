@@ -142,11 +142,6 @@ over_fabric() {
 	like "the same, mounted where the card is" "$text $after" "$OUT"
 }
 
-test_nvmeof_tcp() {
-	shows "a namespace exported with nvmet over TCP; the target is killed and comes back, and nothing synced is lost"
-	over_fabric tcp
-}
-
 runs_in near slow
 
 # perftest does not compare. It fills both sides' buffers with rand(), seeded with
@@ -211,6 +206,11 @@ test_two_machines() {
 	run "umount /mnt/a; e2fsck -fn $NODE >/dev/null 2>&1; echo e2fsck \$?, files of 100: \$(debugfs -R 'ls -p /d' $NODE 2>/dev/null | grep -cE 't?here[0-9]')"
 	[ "$OUT" != "e2fsck 0, files of 100: 100" ] || bad "two writers" "damage" "$OUT"
 	saw "two writers: $OUT"
+}
+
+test_nvmeof_tcp() {
+	shows "a namespace exported with nvmet over TCP; the target is killed and comes back, and nothing synced is lost"
+	over_fabric tcp
 }
 
 test_nvmeof_rdma() {
