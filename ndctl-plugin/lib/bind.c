@@ -6,6 +6,7 @@
  * driverctl has saved for the next boot. Each change goes from one such state
  * to another, and on an error back.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -179,24 +180,31 @@ static void describe_holders(struct iopmem_ctx *ctx, const char *address,
 		snprintf(buf, size, "the kernel log may say for what");
 }
 
-/* The kernel keeps driver_override locked while it binds or unbinds. */
+#define PATIENCE	3000	/* ms, for what the kernel is about to do */
+
+static int at_it(struct iopmem_ctx *ctx, const char *address)
+{
+	char holders[400];
+
+	describe_holders(ctx, address, holders, sizeof(holders));
+	return failed(ctx, -EAGAIN, "%s: the kernel is at it, and waits: %s",
+		      address, holders);
+}
+
+/* Older kernels keep driver_override locked while they bind or unbind. */
 static int read_override(struct iopmem_ctx *ctx, const char *address,
 			 char *buf, size_t size)
 {
-	char path[PATH_MAX], holders[400];
+	char path[PATH_MAX];
 	struct child child;
 	int rc;
 
 	snprintf(path, sizeof(path), SYSFS_PCI "/%s/driver_override", address);
 	rc = child_start(&child, path, NULL);
 	if (!rc) {
-		if (!child_is_done(&child, 3000)) {
+		if (!child_is_done(&child, PATIENCE)) {
 			child_leave(&child);
-			describe_holders(ctx, address, holders,
-					 sizeof(holders));
-			return failed(ctx, -EAGAIN,
-				      "%s: the kernel is at it, and waits: %s",
-				      address, holders);
+			return at_it(ctx, address);
 		}
 		rc = child_end(&child, buf, size);
 	}
@@ -204,6 +212,39 @@ static int read_override(struct iopmem_ctx *ctx, const char *address,
 		return gone(ctx, address);
 	if (rc)
 		return failed(ctx, rc, "%s: %s", path, strerror(-rc));
+	return 0;
+}
+
+static bool has_nvdimm_bus(const char *address)
+{
+	char path[PATH_MAX];
+	struct dirent *entry;
+	bool found = false;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), SYSFS_PCI "/%s", address);
+	dir = opendir(path);
+	if (!dir)
+		return false;
+	while (!found && (entry = readdir(dir)))
+		found = !strncmp(entry->d_name, "ndbus", 5);
+	closedir(dir);
+	return found;
+}
+
+/*
+ * The link to the driver goes first, then the driver waits. Until it is done
+ * the function's nvdimm bus is there.
+ */
+static int wait_for_removal(struct iopmem_ctx *ctx, const char *address)
+{
+	int ms;
+
+	for (ms = 0; has_nvdimm_bus(address); ms += 100) {
+		if (ms >= PATIENCE)
+			return at_it(ctx, address);
+		usleep(100000);
+	}
 	return 0;
 }
 
@@ -238,9 +279,11 @@ static int binding_read(struct iopmem_ctx *ctx, const char *address,
 		buf[n] = 0;
 		slash = strrchr(buf, '/');
 		rc = set(ctx, &b->driver, slash ? slash + 1 : buf);
-		if (rc)
-			goto err;
+	} else {
+		rc = wait_for_removal(ctx, address);
 	}
+	if (rc)
+		goto err;
 	rc = driverctl_saved(ctx, address, &b->saved);
 	if (rc)
 		goto err;
