@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# What the man pages of ndctl-iopmem tell a new user to type is typed, with
+# nothing but the addresses replaced.
+# shellcheck shell=bash
+runs_in base
+
+# pages: build and install them, as a user does; they are in MAN
+pages() {
+	local out
+	out=$("$top/tests/vm/deps" plugin 2>&1) || bad "tests/vm/deps plugin" "to succeed" "$out"
+	out=$(meson setup "$work/plugin" "$top/ndctl-plugin" 2>&1 &&
+		DESTDIR=$work/installed meson install -C "$work/plugin" 2>&1) ||
+		bad "meson setup, install" "to succeed" "$out"
+	MAN=$(find "$work/installed" -name man1)
+}
+
+# typed PAGE: the command lines of its EXAMPLES, as man shows them, each on a line
+typed() {
+	MANWIDTH=80 MAN_KEEP_FORMATTING='' man -l "$MAN/$1.1" 2>/dev/null | col -bx |
+		sed -n '/^EXAMPLES/,/^[A-Z]/p' |
+		sed -n ':more; /\\$/ { N; s/\\\n */ /; b more }; s/^ *# //p'
+}
+
+# here CARD DRIVE: the addresses of these in the page, replaced by this machine's
+here() {
+	sed "s/$1/${F[card]}/g; s/$2/${F[drive]}/g"
+}
+
+test_walk() {
+	local command at
+	shows "from list to a file that a drive has filled: the command lines of ndctl-iopmem(1), as they are there"
+	blank card
+	new_text
+	pattern "$text" | dd of="$DIR/drive.img" conv=notrunc status=none
+	pages
+	typed ndctl-iopmem | here 0000:01:00.0 0000:04:00.0 >"$work/walk"
+	is "command lines" 14 "$(wc -l <"$work/walk")"
+	while read -r command <&5; do
+		run "cd /root && { $command
+		}"
+		case $command in
+		*' list '*) like "list: the card" "^ *\"function\":\"${F[card]}\",\$" "$OUT"
+			like "list" '"state":"available"' "$(grep -A2 "\"${F[card]}\"" <<<"$OUT")" ;;
+		*' bind '*) like "bind" '"region":"region0"' "$OUT" ;;
+		*' check '*) unlike "check" "^ *error" "$OUT" ;;
+		*' path '*) like "path" "^${F[drive]} to ${F[card]}: unknown" "$OUT" ;;
+		*' create-namespace '*) like "create-namespace" '"blockdev":"pmem0"' "$OUT" ;;
+		*' extents '*)
+			is "extents" "${F[card]}" "$(field function)"
+			at=$(($(field bar_offset)))
+			is "8 MiB at $at in the BAR's file, seen from outside, are the drive's" equal \
+				"$(cmp -n 8M -i "$at:0" "$DIR/card.bar" "$DIR/drive.img" && echo equal)"
+			;;
+		*) saw "$command" ;;
+		esac
+	done 5<"$work/walk"
+	is "copies in the BAR, with the namespace gone" 1 "$(in_bar card "$text")"
+	run "readlink /sys/bus/pci/devices/${F[card]}/driver || echo none"
+	is "driver in the end" none "$OUT"
+}
