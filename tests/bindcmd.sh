@@ -64,6 +64,38 @@ test_refused() {
 	fails "the driver ahci has it|no BAR can be a region" "ndctl-iopmem bind 0000:00:1f.2"
 }
 
+# The kernel gives a range the type of what maps part of it already, if that is
+# one type. Of two it takes none.
+test_mapped() {
+	local dev
+	shows "mapped by another program as uncached, a BAR is uncached, and check says so; in two ways, the driver refuses it, and the function before it is put back"
+	blank pair0 pair1
+	load
+	dev=/sys/bus/pci/devices/${F[pair1]}
+	used "mapcp part $dev/resource2 4096"
+	run "ndctl-iopmem bind ${F[pair1]} >/dev/null; ndctl-iopmem list ${F[pair1]}"
+	is "memory_type" uncached-minus "$(json memory_type 2)"
+	run "kill $PID; ndctl-iopmem check -u ${F[pair1]} | grep -A1 memory-type"
+	like "check" "warning +memory-type +BAR 2: the kernel maps it uncached-minus, which is right, and slow" "$OUT"
+	like "check" "-> unbind the function, end what else maps the BAR, and bind it again" "$OUT"
+	run "ndctl-iopmem unbind ${F[pair1]} >/dev/null; ndctl-iopmem bind ${F[pair1]} >/dev/null; ndctl-iopmem list ${F[pair1]}"
+	is "memory_type, bound again" write-combining "$(json memory_type 2)"
+	run "ndctl-iopmem unbind ${F[pair1]} >/dev/null"
+
+	run "echo none >/sys/bus/pci/devices/${F[pair0]}/driver_override"
+	used "mapcp part $dev/resource2 4096"
+	run "mapcp part $dev/resource2_wc@8192 4096 >/dev/null 2>&1 & sleep 1"
+	fails "${F[pair1]}: the driver refuses it: BAR 2: .* cannot be reserved as write-combining \\(-16\\), end what maps it" \
+		"ndctl-iopmem bind ${F[pair0]} ${F[pair1]}"
+	at pair1
+	is "the second is" ",(null)" "$AT"
+	at pair0
+	is "the first is" ",none" "$AT"
+	run "pkill -x mapcp; sleep 0.3; ndctl-iopmem bind ${F[pair0]} ${F[pair1]} >/dev/null; ndctl list -B | grep -c provider"
+	is "once nobody maps it, buses" 2 "$OUT"
+	run "ndctl-iopmem unbind ${F[pair0]} ${F[pair1]} >/dev/null; echo >/sys/bus/pci/devices/${F[pair0]}/driver_override"
+}
+
 test_held() {
 	shows "unbind is refused while it is in use, and says by whom: mount, process, swap, dax, another mount namespace"
 	blank card

@@ -260,6 +260,8 @@ static void check_align(struct check *c, struct ndctl_region *region)
 
 static void check_memory_type(struct check *c, struct iopmem_bar *bar)
 {
+	static const char remap[] =
+		"unbind the function, end what else maps the BAR, and bind it again";
 	unsigned int index = iopmem_bar_get_index(bar);
 	const char *type;
 	int rc = iopmem_bar_get_memory_type(bar, &type);
@@ -271,7 +273,8 @@ static void check_memory_type(struct check *c, struct iopmem_bar *bar)
 		find(c, OK, NULL, "BAR %u: the kernel maps it write-combining",
 		     index);
 	else if (!strncmp(type, "uncached", 8))
-		find(c, WARNING, "load iopmem_bus without cached=1",
+		find(c, WARNING, c->module.cached ?
+		     "load iopmem_bus without cached=1" : remap,
 		     "BAR %u: the kernel maps it %s, which is right, and slow",
 		     index, type);
 	else if (c->module.cached)
@@ -280,7 +283,7 @@ static void check_memory_type(struct check *c, struct iopmem_bar *bar)
 		     "BAR %u: the kernel maps it %s, as cached=1 says", index,
 		     type);
 	else
-		find(c, ERROR, "unbind the function, end what else maps the BAR, and bind it again",
+		find(c, ERROR, remap,
 		     "BAR %u: the kernel maps it %s, so that the CPU's caches can hide what devices wrote",
 		     index, type);
 }

@@ -379,7 +379,7 @@ int iopmem_bar_get_bus_address(struct iopmem_bar *bar, uint64_t *address);
  * - is write-back by the firmware's MTRRs, outside of virtual machines,
  * - answers all ones,
  * - lies above a direct map that was made smaller at boot (KASLR),
- * - is mapped by someone with another memory type, or
+ * - is mapped by others with several memory types, or
  * - has its label area reserved by someone else.
  *
  * A BAR of a bound function that has no region is unfit for one of those.

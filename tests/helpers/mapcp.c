@@ -4,7 +4,8 @@
  * mapcp out FILE[@offset] LENGTH	the mapping to standard output
  * mapcp sync FILE LENGTH		map with MAP_SYNC
  * mapcp hold FILE LENGTH		map, and store until killed
- * mapcp spin FILE LENGTH		the same without a pause, and say where
+ * mapcp part FILE@offset LENGTH	map only this, until killed
+ * mapcp spin FILE LENGTH		the same as hold without a pause, and say where
  * mapcp dirty FILE LENGTH		map, say so, wait for a line, then store
  *					and fsync
  *
@@ -51,6 +52,17 @@ static void dirty(const char *path, char *map, uint64_t length)
 	puts("fsync: 0");
 }
 
+static void part(const char *path, uint64_t offset, uint64_t length)
+{
+	int fd = open(path, O_RDWR);
+
+	if (fd < 0 || mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED,
+			   fd, offset) == MAP_FAILED)
+		err(1, "%s", path);
+	for (;;)
+		pause();
+}
+
 static void spin(char *map, uint64_t length)
 {
 	memset(map, 0x5a, length);
@@ -69,9 +81,11 @@ int main(int argc, char **argv)
 	char *map;
 
 	if (argc != 4)
-		errx(2, "usage: mapcp in|out|sync|hold|spin|dirty FILE[@offset] LENGTH");
+		errx(2, "usage: mapcp in|out|sync|hold|part|spin|dirty FILE[@offset] LENGTH");
 	offset = split_offset(argv[2]);
 	length = parse_size(argv[3]);
+	if (!strcmp(what, "part"))
+		part(argv[2], offset, length);
 	map = map_path(argv[2], offset + length,
 		       !strcmp(what, "sync") ? MAP_SHARED_VALIDATE | MAP_SYNC :
 					       MAP_SHARED, &mapped);
@@ -91,7 +105,7 @@ int main(int argc, char **argv)
 	} else if (!strcmp(what, "dirty")) {
 		dirty(argv[2], map + offset, length);
 	} else if (strcmp(what, "sync")) {
-		errx(2, "'%s' is not in, out, sync, hold, spin or dirty", what);
+		errx(2, "'%s' is not in, out, sync, hold, part, spin or dirty", what);
 	}
 	return 0;
 }
