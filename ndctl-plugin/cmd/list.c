@@ -409,12 +409,6 @@ static int list(struct iopmem_ctx *ctx, const struct filter *f,
 	return rc;
 }
 
-/* As in ndctl, "all" is no filter. */
-static const char *filter_value(const char *value)
-{
-	return strcmp(value, "all") ? value : NULL;
-}
-
 static int mode_check(const char *mode)
 {
 	static const char *const modes[] = { "raw", "sector", "fsdax", "devdax" };
@@ -426,6 +420,67 @@ static int mode_check(const char *mode)
 	return complain(EXIT_USAGE,
 			"--mode: '%s' is no mode, use raw, sector, fsdax or devdax",
 			mode);
+}
+
+static int numa_node_check(const char *value, struct filter *f)
+{
+	char *end;
+
+	errno = 0;
+	f->numa_node = strtol(value, &end, 10);
+	f->by_numa_node = true;
+	if (errno || end == value || *end || f->numa_node < 0)
+		return complain(EXIT_USAGE, "--numa-node: '%s' is no number",
+				value);
+	return EXIT_OK;
+}
+
+/* One that takes a value */
+static int filter_option(int c, const char *value, struct filter *f)
+{
+	/* as in ndctl */
+	const char *unless_all = strcmp(value, "all") ? value : NULL;
+
+	switch (c) {
+	case 'b':
+		f->bus = unless_all;
+		return EXIT_OK;
+	case 'r':
+		f->region = unless_all;
+		return EXIT_OK;
+	case 'd':
+		f->dimm = unless_all;
+		return EXIT_OK;
+	case 'n':
+		f->namespace = unless_all;
+		return EXIT_OK;
+	case 'm':
+		f->mode = value;
+		return mode_check(value);
+	default:
+		return numa_node_check(value, f);
+	}
+}
+
+static int run(struct iopmem_ctx *ctx, const struct filter *f, bool tree,
+	       unsigned int flags)
+{
+	const struct tree_options tree_options = {
+		.specs = f->specs,
+		.num_specs = f->num_specs,
+		.all = f->all,
+	};
+	int rc, skipped = iopmem_scan(ctx);
+
+	if (skipped)
+		complain_ctx(EXIT_FAILED, ctx);
+	if (skipped < 0)
+		return EXIT_FAILED;
+	rc = check_specs(ctx, f->specs, f->num_specs);
+	if (rc)
+		return rc;
+	rc = tree ? tree_print(ctx, &tree_options) : list(ctx, f, flags);
+	return rc ? rc : skipped ? EXIT_FAILED : EXIT_OK;
 }
 
 static int cmd_list(int argc, char **argv, struct iopmem_ctx *ctx)
@@ -444,41 +499,14 @@ static int cmd_list(int argc, char **argv, struct iopmem_ctx *ctx)
 		{ "help", no_argument, NULL, 'h' },
 		{ }
 	};
-	struct tree_options tree_options = {};
 	unsigned int flags = 0;
 	struct filter f = {};
 	bool tree = false;
-	int c, rc = EXIT_OK, skipped;
-	char *end;
+	int c, rc = EXIT_OK;
 
 	while ((c = next_option(argc, argv, ":b:r:d:n:m:U:atuvh", options,
 				&rc)) != -1) {
 		switch (c) {
-		case 'b':
-			f.bus = filter_value(optarg);
-			break;
-		case 'r':
-			f.region = filter_value(optarg);
-			break;
-		case 'd':
-			f.dimm = filter_value(optarg);
-			break;
-		case 'n':
-			f.namespace = filter_value(optarg);
-			break;
-		case 'm':
-			f.mode = optarg;
-			rc = mode_check(f.mode);
-			break;
-		case 'U':
-			errno = 0;
-			f.numa_node = strtol(optarg, &end, 10);
-			f.by_numa_node = true;
-			if (errno || end == optarg || *end || f.numa_node < 0)
-				rc = complain(EXIT_USAGE,
-					      "--numa-node: '%s' is no number",
-					      optarg);
-			break;
 		case 'a':
 			f.all = true;
 			break;
@@ -491,36 +519,20 @@ static int cmd_list(int argc, char **argv, struct iopmem_ctx *ctx)
 		case 'v':
 			flags |= JSON_VERBOSE;
 			break;
+		case '?':
+			return rc;
 		default:
-			return rc;
+			rc = filter_option(c, optarg, &f);
+			if (rc)
+				return rc;
 		}
-		if (rc)
-			return rc;
 	}
+	if (tree && (wants_nd(&f) || f.by_numa_node))
+		return complain(EXIT_USAGE,
+				"--tree goes with --all and functions only");
 	f.specs = argv + optind;
 	f.num_specs = argc - optind;
-
-	skipped = iopmem_scan(ctx);
-	if (skipped)
-		complain_ctx(EXIT_FAILED, ctx);
-	if (skipped < 0)
-		return EXIT_FAILED;
-	rc = check_specs(ctx, f.specs, f.num_specs);
-	if (rc)
-		return rc;
-
-	if (tree) {
-		if (wants_nd(&f) || f.by_numa_node)
-			return complain(EXIT_USAGE,
-					"--tree goes with --all and functions only");
-		tree_options.specs = f.specs;
-		tree_options.num_specs = f.num_specs;
-		tree_options.all = f.all;
-		rc = tree_print(ctx, &tree_options);
-	} else {
-		rc = list(ctx, &f, flags);
-	}
-	return rc ? rc : skipped ? EXIT_FAILED : EXIT_OK;
+	return run(ctx, &f, tree, flags);
 }
 
 const struct command command_list = {

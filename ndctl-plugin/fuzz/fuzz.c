@@ -96,14 +96,6 @@ static void fuzz(const char *buf, size_t len)
 	if (!parse_bars(buf, len, &mask))
 		must(mask < 1u << NUM_BARS);
 }
-#elif defined(FUZZ_cpuinfo)
-static void fuzz(const char *buf, size_t len)
-{
-	unsigned int bits;
-
-	if (!parse_cpuinfo(buf, len, &bits))
-		must(bits == 46 || bits == 52);
-}
 #elif defined(FUZZ_fiemap)
 static void fuzz(const char *buf, size_t len)
 {
@@ -155,21 +147,14 @@ static void fuzz(const char *buf, size_t len)
 		     p.region + p.region_len < buf + p.device_len &&
 		     p.device_len < len);
 }
-#elif defined(FUZZ_mountinfo)
-static void fuzz(const char *buf, size_t len)
-{
-	const char *type;
-	size_t n;
-
-	if (!parse_mountinfo(buf, len, 36, &type, &n))
-		must(n && type > buf && type + n <= buf + len);
-}
-#elif defined(FUZZ_cpu)
+#elif defined(FUZZ_cpuinfo)
 static void fuzz(const char *buf, size_t len)
 {
 	struct cpu cpu;
 
-	parse_cpu(buf, len, &cpu);
+	parse_cpuinfo(buf, len, &cpu);
+	must(cpu.address_bits == 46 || cpu.address_bits == 52 ||
+	     cpu.address_bits == 64);
 }
 #elif defined(FUZZ_mtrr)
 static void fuzz(const char *buf, size_t len)
@@ -218,7 +203,9 @@ static void fuzz(const char *buf, size_t len)
 
 	parse_dev(buf, len, &major, &minor);
 	if (!parse_mount(buf, len, &m))
-		must(m.path[0] == '/' && strlen(m.path) < PATH_MAX);
+		must(m.path[0] == '/' && strlen(m.path) < PATH_MAX &&
+		     m.type.at > buf && m.type.at < m.type.end &&
+		     m.type.end < buf + len);
 	if (!parse_swap(buf, len, path))
 		must(path[0] == '/' && strlen(path) < PATH_MAX);
 	if (!parse_kmsg(buf, len, &message))

@@ -120,35 +120,32 @@ EXPORT int iopmem_bar_get_bus_address(struct iopmem_bar *bar,
 	return address_from_region(bar, address);
 }
 
-static void limits_read(struct iopmem_ctx *ctx)
+static void bar_mask_read(struct iopmem_ctx *ctx)
 {
-	char buf[16384];
+	char buf[64];
 	int n;
 
-	if (ctx->limits_read)
+	if (ctx->bar_mask_read)
 		return;
-	ctx->limits_read = true;
-
+	ctx->bar_mask_read = true;
 	n = sysfs_read("/sys/module/iopmem_bus/parameters/bars", buf,
 		       sizeof(buf));
 	if (n < 0 || parse_bars(buf, n, &ctx->bar_mask))
 		ctx->bar_mask = (1u << NUM_BARS) - 1;
-
-	n = sysfs_read("/proc/cpuinfo", buf, sizeof(buf));
-	if (n < 0 || parse_cpuinfo(buf, n, &ctx->address_bits))
-		ctx->address_bits = 64;
 }
 
 static bool beyond(struct iopmem_ctx *ctx, uint64_t end)
 {
-	return ctx->address_bits < 64 && end >> ctx->address_bits;
+	unsigned int bits = cpu_get(ctx)->address_bits;
+
+	return bits < 64 && end >> bits;
 }
 
 EXPORT const char *iopmem_bar_get_unfit(struct iopmem_bar *bar)
 {
 	struct iopmem_ctx *ctx = bar->fn->ctx;
 
-	limits_read(ctx);
+	bar_mask_read(ctx);
 	if (!(ctx->bar_mask & 1u << bar->index))
 		return "not in bars=";
 	if (!iopmem_bar_is_memory(bar))

@@ -79,7 +79,7 @@ static void forget(struct iopmem_ctx *ctx)
 	machine_forget(ctx);
 	ctx->scanned = false;
 	ctx->regions_read = false;
-	ctx->limits_read = false;
+	ctx->bar_mask_read = false;
 	ctx->memtypes_read = false;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* The machine: processor, MTRRs, kernel options, lockdown, the module */
+/* The machine: processor, MTRRs, kernel options, lockdown */
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -7,14 +7,12 @@
 #include <string.h>
 #include <sys/utsname.h>
 
-#include <libkmod.h>
 #include <zlib.h>
 
 #include "private.h"
 
 #define MTRR		"/proc/mtrr"
 #define LOCKDOWN	"/sys/kernel/security/lockdown"
-#define MODULE		"iopmem_bus"
 #define KCONFIG_MAX	(4 << 20)
 
 const struct cpu *cpu_get(struct iopmem_ctx *ctx)
@@ -25,7 +23,7 @@ const struct cpu *cpu_get(struct iopmem_ctx *ctx)
 	if (!ctx->cpu_read) {
 		ctx->cpu_read = true;
 		n = sysfs_read("/proc/cpuinfo", buf, sizeof(buf));
-		parse_cpu(buf, n < 0 ? 0 : n, &ctx->cpu);
+		parse_cpuinfo(buf, n < 0 ? 0 : n, &ctx->cpu);
 	}
 	return &ctx->cpu;
 }
@@ -132,83 +130,6 @@ EXPORT int iopmem_get_kernel_option(struct iopmem_ctx *ctx, const char *name)
 		return failed(ctx, -ENOENT,
 			      "the running kernel's options are neither in /proc/config.gz, nor in /boot, nor in /lib/modules");
 	return parse_kconfig(ctx->kconfig, ctx->kconfig_len, name);
-}
-
-static void module_flag(const char *path, char wanted, bool *flag)
-{
-	char buf[64];
-	int n = sysfs_read(path, buf, sizeof(buf));
-
-	*flag = n > 0 && memchr(buf, wanted, n);
-}
-
-/* "sig_id" is there if a signature is. */
-static int module_info(struct kmod_module *mod, struct iopmem_module *m)
-{
-	struct kmod_list *info = NULL, *entry;
-	const char *path = kmod_module_get_path(mod);
-	int rc;
-
-	if (!path) {
-		m->builtin = kmod_module_get_initstate(mod) == KMOD_MODULE_BUILTIN;
-		m->found = m->builtin;
-		return 0;
-	}
-	m->found = true;
-	rc = kmod_module_get_info(mod, &info);
-	if (rc < 0)
-		return rc;
-	kmod_list_foreach(entry, info)
-		if (!strcmp(kmod_module_info_get_key(entry), "sig_id"))
-			m->has_signature = true;
-	kmod_module_info_free_list(info);
-	return 0;
-}
-
-static void say_nothing(void *data, int priority, const char *file, int line,
-			const char *fn, const char *format, va_list args)
-{
-	(void)data;
-	(void)priority;
-	(void)file;
-	(void)line;
-	(void)fn;
-	(void)format;
-	(void)args;
-}
-
-EXPORT int iopmem_get_module(struct iopmem_ctx *ctx, struct iopmem_module *m)
-{
-	struct kmod_list *list = NULL;
-	struct kmod_module *mod;
-	struct kmod_ctx *kmod;
-	char state[16];
-	int rc;
-
-	*m = (struct iopmem_module){};
-	m->loaded = sysfs_read("/sys/module/" MODULE "/initstate", state,
-			       sizeof(state)) > 0;
-	module_flag("/sys/module/" MODULE "/taint", 'E', &m->taints_unsigned);
-	module_flag("/sys/module/" MODULE "/parameters/cached", 'Y', &m->cached);
-	module_flag("/sys/module/module/parameters/sig_enforce", 'Y',
-		    &m->must_be_signed);
-
-	kmod = kmod_new(NULL, NULL);
-	if (!kmod)
-		return failed(ctx, -ENOMEM, "libkmod does not start");
-	kmod_set_log_fn(kmod, say_nothing, NULL);
-	rc = kmod_module_new_from_lookup(kmod, MODULE, &list);
-	if (rc >= 0 && list) {
-		mod = kmod_module_get_module(list);
-		rc = module_info(mod, m);
-		kmod_module_unref(mod);
-		kmod_module_unref_list(list);
-	}
-	kmod_unref(kmod);
-	if (rc < 0 && rc != -ENOENT)
-		return failed(ctx, rc, "module " MODULE ": its file cannot be read: %s",
-			      strerror(-rc));
-	return 0;
 }
 
 void machine_forget(struct iopmem_ctx *ctx)

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include <errno.h>
 #include <limits.h>
 
 #include "parse.h"
@@ -7,26 +6,6 @@
 /* x86's MAX_PHYSMEM_BITS: with 5-level page tables, and without */
 #define BITS_LA57	52
 #define BITS		46
-
-int parse_cpuinfo(const char *buf, size_t len, unsigned int *bits)
-{
-	struct text t = { buf, buf + len }, line;
-
-	while (text_line(&t, &line)) {
-		if (!text_word(&line, "flags\t"))
-			continue;
-		*bits = BITS;
-		for (; !text_is_empty(&line); line.at++) {
-			struct text word = line;
-
-			if (text_word(&word, " la57") &&
-			    (text_is_empty(&word) || *word.at == ' '))
-				*bits = BITS_LA57;
-		}
-		return 0;
-	}
-	return -ENOENT;
-}
 
 static bool has_flag(struct text line, const char *flag)
 {
@@ -41,13 +20,13 @@ static bool has_flag(struct text line, const char *flag)
 }
 
 /* From the first processor: "name<tab>: value" */
-void parse_cpu(const char *buf, size_t len, struct cpu *cpu)
+void parse_cpuinfo(const char *buf, size_t len, struct cpu *cpu)
 {
 	struct text t = { buf, buf + len }, line;
 	bool amd = false;
 	uint64_t family;
 
-	*cpu = (struct cpu){};
+	*cpu = (struct cpu){ .address_bits = 64 };
 	while (text_line(&t, &line)) {
 		if (text_word(&line, "vendor_id\t: AuthenticAMD")) {
 			amd = true;
@@ -56,6 +35,8 @@ void parse_cpu(const char *buf, size_t len, struct cpu *cpu)
 				cpu->zen = amd && family >= 0x17;
 		} else if (text_word(&line, "flags\t")) {
 			cpu->hypervisor = has_flag(line, "hypervisor");
+			cpu->address_bits = has_flag(line, "la57") ? BITS_LA57 :
+				BITS;
 			return;
 		}
 	}

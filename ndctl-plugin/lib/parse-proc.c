@@ -50,21 +50,33 @@ int parse_dev(const char *buf, size_t len, unsigned int *major,
 	return text_dev(&t, major, minor) || !text_is_empty(&t) ? -EINVAL : 0;
 }
 
+static bool text_skip(struct text *t, struct text *word)
+{
+	word->at = t->at;
+	while (t->at < t->end && *t->at != ' ')
+		t->at++;
+	word->end = t->at;
+	return text_char(t, ' ');
+}
+
+/* "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw" */
 int parse_mount(const char *buf, size_t len, struct mount *m)
 {
-	struct text t = { buf, buf + len };
-	uint64_t id;
+	struct text t = { buf, buf + len }, word;
+	uint64_t parent;
 
-	/* mount, parent, device, root of the mount, mount point */
-	if (text_dec(&t, UINT_MAX, &id) || !text_char(&t, ' ') ||
-	    text_dec(&t, UINT_MAX, &id) || !text_char(&t, ' ') ||
-	    text_dev(&t, &m->major, &m->minor) || !text_char(&t, ' '))
+	if (text_dec(&t, UINT64_MAX, &m->id) || !text_char(&t, ' ') ||
+	    text_dec(&t, UINT64_MAX, &parent) || !text_char(&t, ' ') ||
+	    text_dev(&t, &m->major, &m->minor) || !text_char(&t, ' ') ||
+	    !text_skip(&t, &word) ||
+	    text_path(&t, m->path, sizeof(m->path)) || !text_char(&t, ' '))
 		return -EINVAL;
-	while (t.at < t.end && *t.at != ' ')
-		t.at++;
-	if (!text_char(&t, ' '))
-		return -EINVAL;
-	return text_path(&t, m->path, sizeof(m->path));
+	do {
+		if (!text_skip(&t, &word))
+			return -EINVAL;
+	} while (word.end - word.at != 1 || *word.at != '-');
+	return text_skip(&t, &m->type) && !text_is_empty(&m->type) ? 0 :
+		-EINVAL;
 }
 
 int parse_swap(const char *buf, size_t len, char path[PATH_MAX])

@@ -125,11 +125,20 @@ int parse_memtypes(const char *buf, size_t len, struct memtype **list);
 /* parse-bars.c: the module's parameter bars, as in "2,4-5" */
 int parse_bars(const char *buf, size_t len, unsigned int *mask);
 
-/*
- * parse-cpuinfo.c: bits of a physical address for which x86 can have struct
- * pages and a direct map at most. -ENOENT if the text does not tell.
+/**
+ * struct cpu - what parse-cpuinfo.c makes of /proc/cpuinfo
+ * @hypervisor: in a virtual machine
+ * @zen: AMD family 17h or later
+ * @address_bits: of a physical address for which x86 can have struct pages and a
+ *	direct map at most, 64 if the text does not tell
  */
-int parse_cpuinfo(const char *buf, size_t len, unsigned int *bits);
+struct cpu {
+	bool hypervisor;
+	bool zen;
+	unsigned int address_bits;
+};
+
+void parse_cpuinfo(const char *buf, size_t len, struct cpu *cpu);
 
 /*
  * parse-fiemap.c: what FS_IOC_FIEMAP has filled in, from @at on
@@ -178,21 +187,6 @@ struct nd_path {
 
 int parse_nd_path(const char *buf, size_t len, struct nd_path *p);
 
-/*
- * parse-mountinfo.c: the type, within @buf, of the mount @id; -ENOENT if there
- * is none.
- */
-int parse_mountinfo(const char *buf, size_t len, uint64_t id,
-		    const char **type, size_t *type_len);
-
-/* hypervisor: in a virtual machine; zen: AMD family 17h or later */
-struct cpu {
-	bool hypervisor;
-	bool zen;
-};
-
-void parse_cpu(const char *buf, size_t len, struct cpu *cpu);
-
 /* parse-mtrr.c: /proc/mtrr, in the words of the list of memory types */
 
 /* Sets *@list, to be freed, in the order of the text; returns the number. */
@@ -210,15 +204,23 @@ int parse_lockdown(const char *buf, size_t len, const char **level);
 
 /* parse-iommu.c: the attribute "type" of an IOMMU group */
 int parse_iommu_type(const char *buf, size_t len, const char **type);
-/* parse-proc.c: "259:0" */
+
+/* parse-proc.c: files of /proc, and "259:0" */
 int parse_dev(const char *buf, size_t len, unsigned int *major,
 	      unsigned int *minor);
 
-/* A line of mountinfo: the device, and where it is mounted */
+/**
+ * struct mount - a line of mountinfo
+ * @id: the mount's number
+ * @path: where it is mounted
+ * @type: of the file system, within the line
+ */
 struct mount {
+	uint64_t id;
 	unsigned int major;
 	unsigned int minor;
 	char path[PATH_MAX];
+	struct text type;
 };
 
 int parse_mount(const char *buf, size_t len, struct mount *m);

@@ -71,7 +71,6 @@ struct iopmem_function {
  * struct iopmem_ctx - all that was read
  * @skipped: result of the scan
  * @bar_mask: the module's parameter bars
- * @address_bits: the most that the kernel can map, 64 if unknown
  * @memtypes_rc: number of @memtypes, or a negative errno
  * @mtrrs_rc: the same of @mtrrs
  * @kconfig: the running kernel's options, or NULL
@@ -93,9 +92,8 @@ struct iopmem_ctx {
 	bool regions_read;
 	struct pci_access *pci;
 
-	bool limits_read;
+	bool bar_mask_read;
 	unsigned int bar_mask;
-	unsigned int address_bits;
 
 	bool memtypes_read;
 	int memtypes_rc;

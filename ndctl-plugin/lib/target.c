@@ -85,15 +85,21 @@ static bool is_stacked(const char *folder)
 /* tmpfs, overlayfs, btrfs, network file systems */
 static int no_device(struct iopmem_ctx *ctx, const char *path, uint64_t mount)
 {
+	static const char unknown[] = "a file system";
+	struct text type = { unknown, unknown + strlen(unknown) }, t, line;
 	char *buf = NULL;
-	const char *type = "a file system";
-	size_t len = 0, type_len = strlen(type);
+	struct mount m;
+	size_t len = 0;
 
-	if (!sysfs_read_all("/proc/self/mountinfo", &buf, &len))
-		parse_mountinfo(buf, len, mount, &type, &type_len);
+	sysfs_read_all("/proc/self/mountinfo", &buf, &len);
+	t = (struct text){ buf, buf + len };
+	while (text_line(&t, &line))
+		if (!parse_mount(line.at, line.end - line.at, &m) &&
+		    m.id == mount)
+			type = m.type;
 	failed(ctx, -ENXIO,
 	       "%s: is on %.*s, which is not on one block device: use ext4 or xfs on an fsdax namespace",
-	       path, (int)type_len, type);
+	       path, (int)(type.end - type.at), type.at);
 	free(buf);
 	return -ENXIO;
 }

@@ -221,18 +221,6 @@ static void test_bars(void)
 	check(with("99999999999999999999", parse_bars(buf, len, &mask)) == -EINVAL);
 }
 
-static void test_cpuinfo(void)
-{
-	unsigned int bits;
-
-	check(!with("processor\t: 0\nflags\t\t: fpu la57 ibs\n",
-		    parse_cpuinfo(buf, len, &bits)) && bits == 52);
-	check(!with("flags\t\t: fpu la57x",
-		    parse_cpuinfo(buf, len, &bits)) && bits == 46);
-	check(with("Features\t: fp asimd\n",
-		   parse_cpuinfo(buf, len, &bits)) == -ENOENT);
-}
-
 /* What FIEMAP gives, on the heap, and not a byte more */
 static int fiemap(const struct fiemap_extent *e, unsigned int n,
 		  unsigned int said, struct pieces *p, const char **why)
@@ -353,41 +341,27 @@ static void test_nd_path(void)
 #undef AT
 }
 
-static void test_mountinfo(void)
-{
-	static const char text[] =
-		"22 1 0:21 / /proc rw,nosuid shared:5 - proc none rw\n"
-		"36 35 98:0 / /mnt\\040- rw,noatime - ext3 /dev/root rw,errors=continue";
-	const char *type = NULL;
-	size_t n = 0;
-
-	check(!parse_mountinfo(text, strlen(text), 36, &type, &n) && n == 4 &&
-	      !memcmp(type, "ext3", 4));
-	check(!parse_mountinfo(text, strlen(text), 22, &type, &n) && n == 4 &&
-	      !memcmp(type, "proc", 4));
-	check(with("22 1 0:21 / / rw - proc none rw\n",
-		   parse_mountinfo(buf, len, 2, &type, &n)) == -ENOENT);
-	check(with("22 1 0:21 / / rw proc",
-		   parse_mountinfo(buf, len, 22, &type, &n)) == -EINVAL);
-	check(with("22 1 0:21 / / rw -",
-		   parse_mountinfo(buf, len, 22, &type, &n)) == -EINVAL);
-	check(with("what", parse_mountinfo(buf, len, 22, &type, &n)) == -EINVAL);
-}
-
-static void test_cpu(void)
+static void test_cpuinfo(void)
 {
 	struct cpu cpu;
 
-	parse_cpu("", 0, &cpu);
-	check(!cpu.zen && !cpu.hypervisor);
+	parse_cpuinfo("", 0, &cpu);
+	check(!cpu.zen && !cpu.hypervisor && cpu.address_bits == 64);
+	with("Features\t: fp la57\n", (parse_cpuinfo(buf, len, &cpu), 0));
+	check(cpu.address_bits == 64);
+	with("processor\t: 0\nflags\t\t: fpu la57 ibs\n",
+	     (parse_cpuinfo(buf, len, &cpu), 0));
+	check(cpu.address_bits == 52);
+	with("flags\t\t: fpu la57x", (parse_cpuinfo(buf, len, &cpu), 0));
+	check(cpu.address_bits == 46);
 	with("vendor_id\t: AuthenticAMD\ncpu family\t: 23\nflags\t\t: a hypervisor\n",
-	     (parse_cpu(buf, len, &cpu), 0));
+	     (parse_cpuinfo(buf, len, &cpu), 0));
 	check(cpu.zen && cpu.hypervisor);
 	with("vendor_id\t: AuthenticAMD\ncpu family\t: 22\nflags\t\t: hypervisor2\n",
-	     (parse_cpu(buf, len, &cpu), 0));
+	     (parse_cpuinfo(buf, len, &cpu), 0));
 	check(!cpu.zen && !cpu.hypervisor);
 	with("vendor_id\t: GenuineIntel\ncpu family\t: 25\n",
-	     (parse_cpu(buf, len, &cpu), 0));
+	     (parse_cpuinfo(buf, len, &cpu), 0));
 	check(!cpu.zen);
 }
 
@@ -511,13 +485,22 @@ static void test_proc(void)
 
 	check(!with("36 35 98:7 /sub\\040dir /mnt/a\\040b\\134 rw master:1 - ext3 /dev/root rw",
 		    parse_mount(buf, len, &m)));
-	check(m.major == 98 && m.minor == 7 && !strcmp(m.path, "/mnt/a b\\"));
-	check(!with("1 1 0:1 / /", parse_mount(buf, len, &m)) &&
-	      !strcmp(m.path, "/"));
+	check(m.id == 36 && m.major == 98 && m.minor == 7 &&
+	      !strcmp(m.path, "/mnt/a b\\"));
+	check(!with("22 1 0:21 / /mnt\\040- rw - proc none rw",
+		    parse_mount(buf, len, &m) ||
+		    m.type.end - m.type.at != 4 || memcmp(m.type.at, "proc", 4)));
+	check(with("22 1 0:21 / / rw proc", parse_mount(buf, len, &m)) == -EINVAL);
+	check(with("22 1 0:21 / / rw -", parse_mount(buf, len, &m)) == -EINVAL);
+	check(with("22 1 0:21 / / rw -  none", parse_mount(buf, len, &m)) == -EINVAL);
+	check(with("1 1 0:1 / /", parse_mount(buf, len, &m)) == -EINVAL);
 	check(with("36 35 98:7 /", parse_mount(buf, len, &m)) == -EINVAL);
-	check(with("36 35 98:7 / mnt rw", parse_mount(buf, len, &m)) == -EINVAL);
-	check(with("36 35 98:7 / /mnt\\000a", parse_mount(buf, len, &m)) == -EINVAL);
-	check(with("36 35 98:7 / /mnt\\08a rw", parse_mount(buf, len, &m)) == -EINVAL);
+	check(with("36 35 98:7 / mnt rw - a b c",
+		   parse_mount(buf, len, &m)) == -EINVAL);
+	check(with("36 35 98:7 / /mnt\\000a rw - a b c",
+		   parse_mount(buf, len, &m)) == -EINVAL);
+	check(with("36 35 98:7 / /mnt\\08a rw - a b c",
+		   parse_mount(buf, len, &m)) == -EINVAL);
 	check(with("", parse_mount(buf, len, &m)) == -EINVAL);
 
 	check(!with("/dev/pmem0s\t\tpartition\t65532\t0\t-2",
@@ -541,12 +524,10 @@ int main(void)
 	test_link();
 	test_memtypes();
 	test_bars();
-	test_cpuinfo();
 	test_fiemap();
 	test_pagemap();
 	test_nd_path();
-	test_mountinfo();
-	test_cpu();
+	test_cpuinfo();
 	test_registers();
 	test_mtrrs();
 	test_kconfig();
