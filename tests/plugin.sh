@@ -4,7 +4,8 @@
 # shellcheck shell=bash
 runs_in none
 
-# meson_tests NAME [SETUP OPTION...]: a build of its own, with all of its tests
+# meson_tests NAME [SETUP OPTION...]: a build of its own, with all of its tests,
+# or those of SUITE
 meson_tests() {
 	local name=$1 out
 	shift
@@ -12,7 +13,7 @@ meson_tests() {
 	out=$(meson setup "$@" "$work/$name" "$top/ndctl-plugin" 2>&1 && meson compile -C "$work/$name" 2>&1) ||
 		bad "meson setup $*, compile" "to succeed" "$out"
 	unlike "the compiler's output" "warning:" "$out"
-	out=$(meson test -C "$work/$name" --print-errorlogs 2>&1) || bad "meson test" "to succeed" "$out"
+	out=$(meson test -C "$work/$name" --print-errorlogs ${SUITE:+--suite "$SUITE"} 2>&1) || bad "meson test" "to succeed" "$out"
 	like "$name" "^Fail: +0" "$out"
 	like "$name" "^Ok: +[1-9]" "$out"
 	unlike "$name" "^(Skipped|Timeout): +[1-9]" "$out"
@@ -30,7 +31,7 @@ test_sanitizers() {
 
 test_fuzz() {
 	shows "the parsers stand libFuzzer with ASan and UBSan"
-	CC=clang meson_tests fuzz -Dfuzz=true
+	SUITE=fuzz CC=clang meson_tests fuzz -Dfuzz=true
 }
 
 test_make() {

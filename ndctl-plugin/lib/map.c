@@ -93,6 +93,19 @@ static int check_dax(struct iopmem_map *map, const struct statx *st)
 		      map->path, map->target.device);
 }
 
+/* FIEMAP gives places on that device, and nothing tells which it is. */
+static int check_realtime(struct iopmem_map *map, int fd)
+{
+	struct fsxattr attr;
+
+	if (map->target.devdax || ioctl(fd, FS_IOC_FSGETXATTR, &attr) ||
+	    !(attr.fsx_xflags & FS_XFLAG_REALTIME))
+		return 0;
+	return failed(map->ctx, -EOPNOTSUPP,
+		      "%s: is on the realtime device of its file system, not on %s: use a file that is not a realtime one",
+		      map->path, map->target.device);
+}
+
 /* 0 as @length: all that follows */
 static int check_range(struct iopmem_map *map, uint64_t size)
 {
@@ -328,6 +341,8 @@ static int fill(struct iopmem_map *map, unsigned int flags)
 	if (fd < 0)
 		return fd;
 	rc = check_dax(map, &st);
+	if (!rc)
+		rc = check_realtime(map, fd);
 	if (!rc)
 		rc = check_range(map, map->target.devdax ? map->target.size :
 				 st.stx_size);

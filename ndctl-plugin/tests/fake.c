@@ -9,7 +9,7 @@
  *	at=ADDRESS	of the device's first byte, 0 where addresses are hidden
  *	gone=OFFSET	no page there
  *	populate=ERRNO	what populating fails with
- *	nofiemap, badfiemap
+ *	nofiemap, badfiemap, realtime
  *
  * Numbers as in C. FIEMAP is given two extents at a time. What is mapped is the
  * file; only pagemap is another.
@@ -135,7 +135,14 @@ int ioctl(int fd, unsigned long request, ...)
 	va_start(args, request);
 	arg = va_arg(args, void *);
 	va_end(args);
-	return request == FS_IOC_FIEMAP ? fiemap(arg) : real(fd, request, arg);
+	if (request == FS_IOC_FIEMAP)
+		return fiemap(arg);
+	if (request == FS_IOC_FSGETXATTR && value("realtime", 0)) {
+		*(struct fsxattr *)arg =
+			(struct fsxattr){ .fsx_xflags = FS_XFLAG_REALTIME };
+		return 0;
+	}
+	return real(fd, request, arg);
 }
 
 void *mmap(void *addr, size_t length, int prot, int flags, int fd,
