@@ -30,8 +30,7 @@ const char *namespace_mode(struct ndctl_namespace *ndns)
 /* libnvdimm keeps an empty one ready in each region. */
 bool namespace_is_used(struct ndctl_namespace *ndns)
 {
-	return ndctl_namespace_is_active(ndns) &&
-		ndctl_namespace_get_size(ndns) != 0;
+	return ndctl_namespace_get_size(ndns) != 0;
 }
 
 static const char *chardev(struct ndctl_dax *dax)
