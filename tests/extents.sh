@@ -239,3 +239,113 @@ test_dma_example() {
 	in_place "$NODE" "$VM/share/data" 0 20001
 	run "echo 0 >/sys/bus/pci/devices/${F[registers]}/enable"
 }
+
+test_no_dax() {
+	local data
+	shows "inline data: no mount with DAX; encrypted files: not DAX; both are refused, as are files on the realtime device of an xfs"
+	blank card
+	load
+	attach card
+	create card fsdax -s 320M --map=mem
+	run "modprobe ext4; mkfs.ext4 -q -F -b 4096 -O inline_data $NODE"
+	fails "wrong fs type, bad option, bad superblock" "mount -o dax=always $NODE /mnt/a"
+	logged "Cannot use DAX on a filesystem that may contain inline data"
+	run "mount $NODE /mnt/a && echo x >/mnt/a/file && sync /mnt/a/file"
+	refused /mnt/a/file "/mnt/a/file: is not DAX"
+	run "umount /mnt/a"
+
+	run "mkfs.ext4 -q -F -b 4096 -O encrypt $NODE && mount -o dax=always $NODE /mnt/a && mkdir /mnt/a/dir
+		id=\$(head -c 64 /dev/urandom | xfs_io -c add_enckey /mnt/a | grep -oE '[0-9a-f]{32}')
+		xfs_io -c \"set_encpolicy -v 2 \$id\" /mnt/a/dir && xfs_io -c get_encpolicy /mnt/a/dir
+		for f in dir/file file; do head -c 64K /dev/urandom >/mnt/a/\$f; done; sync"
+	like "policy" "Encryption policy for /mnt/a/dir" "$OUT"
+	refused /mnt/a/dir/file "/mnt/a/dir/file: is not DAX"
+	run "ndctl-iopmem extents /mnt/a/file; umount /mnt/a"
+	saw "a file beside it that is not encrypted is not refused"
+
+	data=$NODE
+	create card fsdax -s 96M --map=mem
+	run "mkfs.xfs -q -f -r rtdev=$NODE,extsize=4k -d rtinherit=0 $data && mount -o dax=always,rtdev=$NODE $data /mnt/a
+		xfs_io -f -R -c 'pwrite -q 0 64k' /mnt/a/realtime && head -c 64K /dev/urandom >/mnt/a/file && sync"
+	refused /mnt/a/realtime "/mnt/a/realtime: is on the realtime device of its file system, not on ${data#/dev/}"
+	run "ndctl-iopmem extents /mnt/a/file"
+}
+
+test_clone() {
+	shows "a clone that is mapped for writing gets blocks of its own: a drive fills it, and the original stays"
+	blank card
+	load
+	attach card
+	create card fsdax -s 400M
+	build_example nvme-to-file
+	run "mkfs.xfs -q -f -m reflink=1 $NODE && mount -o dax=always $NODE /mnt/a"
+	head -c 1M /dev/urandom >"$VM/share/data"
+	run "cp /host/data /mnt/a/file && cp --reflink=always /mnt/a/file /mnt/a/clone && sync"
+	refused /mnt/a/clone "/mnt/a/clone: at offset 0 it shares its blocks"
+	head -c 1M /dev/urandom >"$DIR/pattern"
+	dd if="$DIR/pattern" of="$DIR/drive.img" bs=1M seek=16 conv=notrunc status=none
+	run "/tmp/nvme-to-file /dev/nvme0n1 $((16 << 20)) /mnt/a/clone $((1 << 20)); sync"
+	in_place /mnt/a/clone "$DIR/pattern"
+	in_place /mnt/a/file "$VM/share/data"
+	run "umount /mnt/a && mount -o dax=always $NODE /mnt/a && cp /mnt/a/clone /mnt/a/file /host"
+	is "read(2) after mounting again: the clone" equal "$(cmp "$VM/share/clone" "$DIR/pattern" && echo equal)"
+	is "the original" equal "$(cmp "$VM/share/file" "$VM/share/data" && echo equal)"
+}
+
+# Stores to a mapping, and iopmem_map_sync(), whenever a line comes
+build_syncer() {
+	cat >"$VM/share/syncer.c" <<-'END'
+	#include <err.h>
+	#include <errno.h>
+	#include <iopmem.h>
+	#include <stdio.h>
+	#include <string.h>
+
+	int main(int argc, char **argv)
+	{
+		struct iopmem_ctx *ctx;
+		struct iopmem_map *map;
+		int rc;
+
+		if (argc != 2 || iopmem_new(&ctx))
+			return 2;
+		if (iopmem_map_file(ctx, argv[1], 0, 0, 0, &map))
+			errx(1, "%s", iopmem_get_error(ctx));
+		while (getchar() == '\n') {
+			memset(iopmem_map_get_address(map), 0x5a, 4096);
+			rc = iopmem_map_sync(map);
+			printf("%s%s%s\n", rc ? strerrorname_np(-rc) : "synced",
+			       rc ? ": " : "", rc ? iopmem_get_error(ctx) : "");
+			fflush(stdout);
+		}
+		iopmem_unmap(map);
+		iopmem_unref(ctx);
+		return 0;
+	}
+	END
+	run "gcc -D_GNU_SOURCE -Wall -Werror -o /tmp/syncer /host/syncer.c \$(pkg-config --cflags --libs libiopmem)"
+}
+
+# sync_now: what it says to the next line
+sync_now() {
+	run "n=\$(wc -l </tmp/synced); echo >/tmp/go
+		for i in \$(seq 100); do [ \$(wc -l </tmp/synced) -gt \$n ] && break; sleep 0.1; done; tail -n 1 /tmp/synced"
+}
+
+test_sync() {
+	shows "iopmem_map_sync() of a file says EIO when the function's memory is off"
+	blank cut
+	load
+	attach cut
+	build_syncer
+	create cut fsdax -s 32M
+	run "mkfs.ext4 -q -F -b 4096 $NODE && mount -o dax=always $NODE /mnt/a && head -c 64K /dev/zero >/mnt/a/file && sync /mnt/a/file"
+	run "rm -f /tmp/go; mkfifo /tmp/go; : >/tmp/synced; (sleep 60 >/tmp/go) &
+		/tmp/syncer /mnt/a/file </tmp/go >/tmp/synced 2>&1 &"
+	sync_now
+	is "before" synced "$OUT"
+	run "setpci -s ${F[cut]} COMMAND=0:2"
+	sync_now
+	like "memory off" "^EIO: /mnt/a/file: msync: Input/output error: has the function been reset, or is it gone\?" "$OUT"
+	run "setpci -s ${F[cut]} COMMAND=2:2; pkill -x syncer; umount /mnt/a"
+}
