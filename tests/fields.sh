@@ -19,7 +19,8 @@ value() {
 # field_is EXPRESSION WANT
 field_is() {
 	is "$1" "$2" "$(value "$1" | paste -sd ' ')"
-	jq -r "path($1) | map(strings) | join(\".\")" <<<"$JSON" >>"$work/compared"
+	jq -r "path($1) | map(strings) | join(\".\")" <<<"$JSON" >>"$work/compared" ||
+		bad "jq path($1)" "to succeed" "an error"
 }
 
 # same_as EXPRESSION COMMAND: what the command in the guest prints
@@ -89,7 +90,7 @@ test_list() {
 	field_is "$f.numa_node" null
 	field_is "$f.iommu_group" null
 	field_is "$f.link" null
-	field_is "[.[] | select(.function == \"${F[tiny]}\")][0].state" unfit
+	field_is ".[] | select(.function == \"${F[tiny]}\").state" unfit
 
 	dev=/sys/bus/pci/devices/${F[drive]}
 	f=".[] | select(.function == \"${F[drive]}\")"
@@ -102,8 +103,9 @@ test_list() {
 	b=".[] | select(.function == \"${F[card]}\").bars[]"
 	field_is "$b.bar" "0 2"
 	field_is "$b.state" "passed-over region"
-	logged "iopmem ${F[card]}: BAR 0 .*: $(value "[$b][0].reason"), passed over"
-	field_is "[$b][0].reason" "$(case_log | tr -d '\r' | sed -n "s/.*iopmem ${F[card]}: BAR 0 .*\\]: \\(.*\\), passed over/\\1/p" | tail -n 1)"
+	b=".[] | select(.function == \"${F[card]}\").bars[0]"
+	logged "iopmem ${F[card]}: BAR 0 .*: $(value "$b.reason"), passed over"
+	field_is "$b.reason" "$(case_log | tr -d '\r' | sed -n "s/.*iopmem ${F[card]}: BAR 0 .*\\]: \\(.*\\), passed over/\\1/p" | tail -n 1)"
 	b=".[] | select(.function == \"${F[card]}\").bars[1]"
 	run "sed -n 3p $dev/resource"
 	read -r start end flags <<<"$OUT"
@@ -119,7 +121,7 @@ test_list() {
 	dev=/sys/bus/nd/devices/$REGION
 	same_as "$b.region_size" "cat $dev/size"
 	same_as "$b.available_size" "cat $dev/available_size"
-	same_as "$b.align" "cat $dev/align"
+	same_as "$b.align" "printf '%d\n' \$(cat $dev/align)"
 	same_as "$b.dimm" "sed 's/,.*//' $dev/mapping0"
 	run "ndctl read-labels ${OUT} 2>/dev/null | head -c 15"
 	is "the label area begins with" NAMESPACE_INDEX "$OUT"
@@ -168,7 +170,7 @@ test_extents() {
 	run "mkfs.ext4 -q -F -b 4096 $NODE && mount -o dax=always $NODE /mnt/a"
 	new_text
 	pattern "$text" >"$VM/share/data"
-	run "head -c 1M /host/data >/mnt/a/file && sync /mnt/a/file"
+	run "dd if=/host/data of=/mnt/a/file bs=1M count=1 conv=fsync status=none"
 	json "ndctl-iopmem extents -o 4K /mnt/a/file"
 	field_is ".[].file" /mnt/a/file
 	same_as ".[].mode" "ndctl list -N | sed -n 's/.*\"mode\":\"\\(.*\\)\".*/\\1/p'"

@@ -102,7 +102,8 @@ static int help(void)
 {
 	size_t i;
 
-	puts("usage: ndctl-iopmem [--version] [--help] COMMAND [ARGS]\n");
+	puts("usage: ndctl-iopmem [--version] [--help] COMMAND [ARGS]\n"
+	     "       ndctl-iopmem help [COMMAND]\n");
 	for (i = 0; i < ARRAY_SIZE(commands); i++)
 		printf("  %-10s %s\n", commands[i]->name, commands[i]->summary);
 	puts("\n'ndctl-iopmem COMMAND --help' and 'man ndctl-iopmem-COMMAND' have more.");
@@ -132,6 +133,7 @@ static int run(int argc, char **argv)
 {
 	struct iopmem_ctx *ctx;
 	const char *name;
+	bool asks_help;
 	int rc;
 
 	if (argc < 2)
@@ -139,7 +141,7 @@ static int run(int argc, char **argv)
 				"which command? 'ndctl-iopmem --help' lists them");
 	name = argv[1];
 	if (!strcmp(name, "--help") || !strcmp(name, "-h") ||
-	    !strcmp(name, "help"))
+	    (!strcmp(name, "help") && argc == 2))
 		return help();
 	if (!strcmp(name, "--version")) {
 		puts(VERSION);
@@ -148,11 +150,16 @@ static int run(int argc, char **argv)
 	if (!strcmp(name, "--list-cmds"))
 		return list_cmds();
 
+	asks_help = !strcmp(name, "help");
+	if (asks_help)
+		name = argv[2];
 	current = find_command(name);
 	if (!current)
 		return complain(EXIT_USAGE,
-				"unknown command '%s', 'ndctl-iopmem --help' lists them",
-				name);
+				"unknown %s '%s', 'ndctl-iopmem --help' lists them",
+				name[0] == '-' ? "option" : "command", name);
+	if (asks_help)
+		return fputs(current->usage, stdout) < 0 ? EXIT_FAILED : EXIT_OK;
 	rc = iopmem_new(&ctx);
 	if (rc)
 		return complain(EXIT_FAILED, "%s", strerror(-rc));
