@@ -242,7 +242,7 @@ test_dma_example() {
 
 test_no_dax() {
 	local data
-	shows "inline data: no mount with DAX; encrypted files: not DAX; both are refused, as are files on the realtime device of an xfs"
+	shows "inline data: no mount with DAX; that is refused, as are encrypted files, and those on the realtime device of an xfs"
 	blank card
 	load
 	attach card
@@ -259,7 +259,7 @@ test_no_dax() {
 		xfs_io -c \"set_encpolicy -v 2 \$id\" /mnt/a/dir && xfs_io -c get_encpolicy /mnt/a/dir
 		for f in dir/file file; do head -c 64K /dev/urandom >/mnt/a/\$f; done; sync"
 	like "policy" "Encryption policy for /mnt/a/dir" "$OUT"
-	refused /mnt/a/dir/file "/mnt/a/dir/file: is not DAX"
+	refused /mnt/a/dir/file "/mnt/a/dir/file: is encrypted, use a file that is not"
 	run "ndctl-iopmem extents /mnt/a/file; umount /mnt/a"
 	saw "a file beside it that is not encrypted is not refused"
 

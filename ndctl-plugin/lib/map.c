@@ -84,8 +84,13 @@ static int open_checked(struct iopmem_map *map, unsigned int flags,
 	return fd;
 }
 
+/* A new file on ext4 may be both, and FIEMAP says nothing of encryption. */
 static int check_dax(struct iopmem_map *map, const struct statx *st)
 {
+	if (!map->target.devdax && st->stx_attributes & STATX_ATTR_ENCRYPTED)
+		return failed(map->ctx, -EOPNOTSUPP,
+			      "%s: is encrypted, use a file that is not",
+			      map->path);
 	if (map->target.devdax || st->stx_attributes & STATX_ATTR_DAX)
 		return 0;
 	return failed(map->ctx, -EOPNOTSUPP,

@@ -9,7 +9,7 @@
  *	at=ADDRESS	of the device's first byte, 0 where addresses are hidden
  *	gone=OFFSET	no page there
  *	populate=ERRNO	what populating fails with
- *	nofiemap, badfiemap, realtime
+ *	nofiemap, badfiemap, realtime, encrypted
  *
  * Numbers as in C. FIEMAP is given two extents at a time. What is mapped is the
  * file; only pagemap is another.
@@ -95,6 +95,8 @@ int statx(int fd, const char *restrict path, int flags, unsigned int mask,
 	st->stx_size = number("size=");
 	if (!value("nodax", 0))
 		st->stx_attributes |= STATX_ATTR_DAX;
+	if (value("encrypted", 0))
+		st->stx_attributes |= STATX_ATTR_ENCRYPTED;
 	if (dev) {
 		st->stx_dev_major = major;
 		st->stx_dev_minor = minor;
