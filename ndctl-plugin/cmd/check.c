@@ -178,6 +178,7 @@ static void check_module(struct check *c)
 
 static void check_driver(struct check *c)
 {
+	const char *address = iopmem_function_get_address(c->fn);
 	const char *driver = iopmem_function_get_driver(c->fn);
 	char fix[128];
 
@@ -187,13 +188,14 @@ static void check_driver(struct check *c)
 		find(c, OK, NULL, "iopmem has it");
 		break;
 	case IOPMEM_STATE_AVAILABLE:
-		snprintf(fix, sizeof(fix), "ndctl-iopmem bind %s",
-			 iopmem_function_get_address(c->fn));
+		snprintf(fix, sizeof(fix), "ndctl-iopmem bind %s", address);
 		find(c, WARNING, fix, "no driver has it");
 		break;
 	case IOPMEM_STATE_IN_USE:
-		find(c, WARNING, "unbind it from that driver, if you do not need it",
-		     "the driver %s has it", driver);
+		snprintf(fix, sizeof(fix),
+			 "ndctl-iopmem bind --force %s # if you can do without that driver",
+			 address);
+		find(c, WARNING, fix, "the driver %s has it", driver);
 		break;
 	case IOPMEM_STATE_UNFIT:
 		find(c, ERROR, NULL, "no BAR of it can be a region");
