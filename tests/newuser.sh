@@ -21,9 +21,10 @@ typed() {
 		sed -n ':more; /\\$/ { N; s/\\\n */ /; b more }; s/^ *# //p'
 }
 
-# here CARD DRIVE: the addresses of these in the page, replaced by this machine's
+# here CARD DRIVE: the addresses of these in the page, short ones too, replaced
+# by this machine's
 here() {
-	sed "s/$1/${F[card]}/g; s/$2/${F[drive]}/g"
+	sed -E "s/(0000:)?$1/${F[card]}/g; s/(0000:)?$2/${F[drive]}/g"
 }
 
 test_walk() {
@@ -33,7 +34,7 @@ test_walk() {
 	new_text
 	pattern "$text" | dd of="$DIR/drive.img" conv=notrunc status=none
 	pages
-	typed ndctl-iopmem | here 0000:01:00.0 0000:04:00.0 >"$work/walk"
+	typed ndctl-iopmem | here 01:00.0 04:00.0 >"$work/walk"
 	is "command lines" 14 "$(wc -l <"$work/walk")"
 	while read -r command <&5; do
 		run "cd /root && { $command
@@ -57,4 +58,39 @@ test_walk() {
 	is "copies in the BAR, with the namespace gone" 1 "$(in_bar card "$text")"
 	run "readlink /sys/bus/pci/devices/${F[card]}/driver || echo none"
 	is "driver in the end" none "$OUT"
+}
+
+runs_in base slow
+
+# The guest has no jq.
+test_examples() {
+	local page command card shown=0
+	shows "each command line in the EXAMPLES of the subcommands' man pages works as it is there"
+	blank card
+	pages
+	run "ndctl-iopmem bind ${F[card]}"
+	create card fsdax -s 128M
+	run "mkfs.ext4 -q -F -b 4096 $NODE && mount -o dax $NODE /mnt && head -c 1M /dev/urandom >/tmp/data && dd if=/tmp/data of=/mnt/file bs=1M conv=fsync status=none"
+	for page in list bind extents check path map unbind; do
+		card=01:00.0
+		[ "$page" != path ] || card=03:00.0
+		typed "ndctl-iopmem-$page" | here "$card" 04:00.0 >"$work/$page"
+		grep -q "^ndctl-iopmem $page" "$work/$page" || bad "EXAMPLES of $page" "ndctl-iopmem $page" "$(cat "$work/$page")"
+		while read -r command <&5; do
+			run "${command%% | jq *}"
+			shown=$((shown + 1))
+			case $command in
+			*' | jq '*)
+				OUT=$(bash -c "jq ${command#* | jq }" <<<"$OUT" 2>&1) || bad "$command" "to succeed" "$OUT"
+				;;
+			*' path '*) like "$command" "${F[drive]} to ${F[card]}: " "$OUT" ;;
+			esac
+			case $command in
+			*available*) like "$command" "^${F[pair0]}\$" "$OUT" ;;
+			*bus_address*) like "$command" "^[0-9]+ 1048576\$" "$OUT" ;;
+			*) saw "$command" ;;
+			esac
+		done 5<"$work/$page"
+	done
+	is "command lines" 13 "$shown"
 }
