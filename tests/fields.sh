@@ -181,7 +181,7 @@ test_extents() {
 	# "0: 0.. 255: 33024.. 33279: ..."
 	run "filefrag -e /mnt/a/file | sed -n 's/^ *0: *\\([0-9]*\\)\\.\\. *[0-9]*: *\\([0-9]*\\)\\.\\. *\\([0-9]*\\):.*/\\2 \\3/p'"
 	read -r first last <<<"$OUT"
-	run "cat /sys/bus/nd/devices/region*/pfn*/resource; sed -n '3s/ .*//p' /sys/bus/pci/devices/${F[card]}/resource; cat /sys/bus/nd/devices/$(region_of card)/iopmem/bus_address"
+	run "cat /sys/block/${NODE#/dev/}/device/resource; sed -n '3s/ .*//p' /sys/bus/pci/devices/${F[card]}/resource; cat /sys/bus/nd/devices/$(region_of card)/iopmem/bus_address"
 	read -r place start bus <<<"$(paste -sd ' ' <<<"$OUT")"
 	field_is ".[].extents[].offset" 4096
 	field_is ".[].extents[].length" $(((last - first) * 4096))
