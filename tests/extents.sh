@@ -284,7 +284,7 @@ test_clone() {
 	refused /mnt/a/clone "/mnt/a/clone: at offset 0 it shares its blocks"
 	head -c 1M /dev/urandom >"$DIR/pattern"
 	dd if="$DIR/pattern" of="$DIR/drive.img" bs=1M seek=16 conv=notrunc status=none
-	run "/tmp/nvme-to-file /dev/nvme0n1 $((16 << 20)) /mnt/a/clone $((1 << 20)); sync"
+	run "/tmp/nvme-to-file /dev/nvme0n1 $((16 << 20)) /mnt/a/clone $((1 << 20)) && sync"
 	in_place /mnt/a/clone "$DIR/pattern"
 	in_place /mnt/a/file "$VM/share/data"
 	run "umount /mnt/a && mount -o dax=always $NODE /mnt/a && cp /mnt/a/clone /mnt/a/file /host"
