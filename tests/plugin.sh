@@ -5,7 +5,7 @@
 runs_in none
 
 # meson_tests NAME [SETUP OPTION...]: a build of its own, with all of its tests,
-# or those of SUITE
+# or those that SUITES, options of meson test, leave
 meson_tests() {
 	local name=$1 out
 	shift
@@ -13,15 +13,16 @@ meson_tests() {
 	out=$(meson setup "$@" "$work/$name" "$top/ndctl-plugin" 2>&1 && meson compile -C "$work/$name" 2>&1) ||
 		bad "meson setup $*, compile" "to succeed" "$out"
 	unlike "the compiler's output" "warning:" "$out"
-	out=$(meson test -C "$work/$name" --print-errorlogs ${SUITE:+--suite "$SUITE"} 2>&1) || bad "meson test" "to succeed" "$out"
+	# shellcheck disable=SC2086 # options
+	out=$(meson test -C "$work/$name" --print-errorlogs $SUITES 2>&1) || bad "meson test" "to succeed" "$out"
 	like "$name" "^Fail: +0" "$out"
 	like "$name" "^Ok: +[1-9]" "$out"
 	unlike "$name" "^(Skipped|Timeout): +[1-9]" "$out"
 }
 
 test_trees() {
-	shows "list in made sysfs trees: each field, bad input, valgrind, linear in the functions"
-	meson_tests plain -Dwerror=true -Ddocs=enabled
+	shows "list in made sysfs trees: each field, bad input, linear in the functions"
+	SUITES="--no-suite memcheck" meson_tests plain -Dwerror=true -Ddocs=enabled
 }
 
 test_sanitizers() {
@@ -32,7 +33,7 @@ test_sanitizers() {
 
 test_fuzz() {
 	shows "the parsers stand libFuzzer with ASan and UBSan"
-	SUITE=fuzz CC=clang meson_tests fuzz -Dfuzz=true
+	SUITES="--suite fuzz" CC=clang meson_tests fuzz -Dfuzz=true
 }
 
 test_make() {
@@ -71,6 +72,13 @@ test_make() {
 	is "functions it finds" "$(find /sys/bus/pci/devices -type l | wc -l)" "$("$work/use")"
 	unlike "symbols that are not the library's" . "$(nm -D --defined-only "$LD_LIBRARY_PATH/libiopmem.so.1" | grep -v -e ' A LIBIOPMEM_1$' -e ' T iopmem_')"
 	like "manual" "NDCTL-IOPMEM-LIST" "$(man -l "$work"/root/usr/local/share/man/man1/ndctl-iopmem-list.1 2>&1)"
+}
+
+runs_in none slow
+
+test_memcheck() {
+	shows "the same under valgrind"
+	SUITES="--suite memcheck" meson_tests memcheck
 }
 
 runs_in base
