@@ -260,11 +260,6 @@ test_cached() {
 	modes
 }
 
-test_labelless() {
-	shows "MTRRs write-back, labels=0: page tables of kernel and programs, by default and with cached=1"
-	labelless WB
-}
-
 runs_in moved slow
 
 test_default_uncached() {
@@ -297,4 +292,11 @@ test_bare() {
 	run "echo disable=\$(sed -n 's/^reg0*\([0-9]*\): base=$(printf '0x0*%x' $BAR_START) .*/\1/p' /proc/mtrr) >/proc/mtrr"
 	mtrr_at $BAR_START
 	is "MTRRs afterwards" WB "$MTRR"
+}
+
+runs_in base slow
+
+test_labelless() {
+	shows "MTRRs write-back, labels=0: page tables of kernel and programs, by default and with cached=1"
+	labelless WB
 }

@@ -99,18 +99,6 @@ test_partition() {
 	is "device" "${NODE#/dev/}p2" "$(values device)"
 }
 
-test_labelless() {
-	shows "the same with labels=0, where the namespace itself is the block device"
-	blank card
-	load labels=0
-	attach card
-	run "ndctl create-namespace -f -e namespace0.0 -m fsdax --map=mem"
-	run "mkfs.ext4 -q -F -b 4096 /dev/pmem0 && mount -o dax=always /dev/pmem0 /mnt/a"
-	head -c 300000 /dev/urandom >"$VM/share/data"
-	run "cp /host/data /mnt/a/file && sync /mnt/a/file"
-	in_place /mnt/a/file "$VM/share/data"
-}
-
 test_devdax() {
 	local align
 	shows "a device-dax node and parts of it are in the BAR where extents says"
@@ -271,27 +259,6 @@ test_no_dax() {
 	run "ndctl-iopmem extents /mnt/a/file"
 }
 
-test_clone() {
-	shows "a clone that is mapped for writing gets blocks of its own: a drive fills it, and the original stays"
-	blank card
-	load
-	attach card
-	create card fsdax -s 400M
-	build_example nvme-to-file
-	run "mkfs.xfs -q -f -m reflink=1 $NODE && mount -o dax=always $NODE /mnt/a"
-	head -c 1M /dev/urandom >"$VM/share/data"
-	run "cp /host/data /mnt/a/file && cp --reflink=always /mnt/a/file /mnt/a/clone && sync"
-	refused /mnt/a/clone "/mnt/a/clone: at offset 0 it shares its blocks"
-	head -c 1M /dev/urandom >"$DIR/pattern"
-	dd if="$DIR/pattern" of="$DIR/drive.img" bs=1M seek=16 conv=notrunc status=none
-	run "/tmp/nvme-to-file /dev/nvme0n1 $((16 << 20)) /mnt/a/clone $((1 << 20)) && sync"
-	in_place /mnt/a/clone "$DIR/pattern"
-	in_place /mnt/a/file "$VM/share/data"
-	run "umount /mnt/a && mount -o dax=always $NODE /mnt/a && cp /mnt/a/clone /mnt/a/file /host"
-	is "read(2) after mounting again: the clone" equal "$(cmp "$VM/share/clone" "$DIR/pattern" && echo equal)"
-	is "the original" equal "$(cmp "$VM/share/file" "$VM/share/data" && echo equal)"
-}
-
 # Stores to a mapping, and iopmem_map_sync(), whenever a line comes
 build_syncer() {
 	cat >"$VM/share/syncer.c" <<-'END'
@@ -348,4 +315,39 @@ test_sync() {
 	sync_now
 	like "memory off" "^EIO: /mnt/a/file: msync: Input/output error: has the function been reset, or is it gone\?" "$OUT"
 	run "setpci -s ${F[cut]} COMMAND=2:2; pkill -x syncer; umount /mnt/a"
+}
+
+runs_in base slow
+
+test_labelless() {
+	shows "with labels=0, where the namespace itself is the block device, a file is where extents says"
+	blank card
+	load labels=0
+	attach card
+	run "ndctl create-namespace -f -e namespace0.0 -m fsdax --map=mem"
+	run "mkfs.ext4 -q -F -b 4096 /dev/pmem0 && mount -o dax=always /dev/pmem0 /mnt/a"
+	head -c 300000 /dev/urandom >"$VM/share/data"
+	run "cp /host/data /mnt/a/file && sync /mnt/a/file"
+	in_place /mnt/a/file "$VM/share/data"
+}
+
+test_clone() {
+	shows "a clone that is mapped for writing gets blocks of its own: a drive fills it, and the original stays"
+	blank card
+	load
+	attach card
+	create card fsdax -s 400M
+	build_example nvme-to-file
+	run "mkfs.xfs -q -f -m reflink=1 $NODE && mount -o dax=always $NODE /mnt/a"
+	head -c 1M /dev/urandom >"$VM/share/data"
+	run "cp /host/data /mnt/a/file && cp --reflink=always /mnt/a/file /mnt/a/clone && sync"
+	refused /mnt/a/clone "/mnt/a/clone: at offset 0 it shares its blocks"
+	head -c 1M /dev/urandom >"$DIR/pattern"
+	dd if="$DIR/pattern" of="$DIR/drive.img" bs=1M seek=16 conv=notrunc status=none
+	run "/tmp/nvme-to-file /dev/nvme0n1 $((16 << 20)) /mnt/a/clone $((1 << 20)) && sync"
+	in_place /mnt/a/clone "$DIR/pattern"
+	in_place /mnt/a/file "$VM/share/data"
+	run "umount /mnt/a && mount -o dax=always $NODE /mnt/a && cp /mnt/a/clone /mnt/a/file /host"
+	is "read(2) after mounting again: the clone" equal "$(cmp "$VM/share/clone" "$DIR/pattern" && echo equal)"
+	is "the original" equal "$(cmp "$VM/share/file" "$VM/share/data" && echo equal)"
 }

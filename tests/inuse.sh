@@ -150,14 +150,6 @@ lost_until_bound() {
 	checked card
 }
 
-test_reset() {
-	shows "a function reset: fsync says EIO until the function is bound again"
-	busy card
-	run "cat /sys/bus/pci/devices/${F[card]}/reset_method; echo 1 >/sys/bus/pci/devices/${F[card]}/reset"
-	saw "reset by: $(head -n1 <<<"$OUT")"
-	lost_until_bound
-}
-
 # error NAME: inject it at the card's port (AER)
 error() {
 	busy card
@@ -170,39 +162,6 @@ test_fatal_error() {
 	logged "severity=Uncorrect(ed|able) \(Fatal\)"
 	logged "AER: device recovery successful"
 	lost_until_bound
-}
-
-test_nonfatal_error() {
-	shows "a nonfatal one: no reset, but fsync says EIO all the same, as a store may have got lost"
-	error COMP_TIME
-	logged "severity=Uncorrect(ed|able) \(Non-Fatal\)"
-	logged "AER: device recovery successful"
-	lost_until_bound
-}
-
-test_corrected_error() {
-	shows "a corrected error changes nothing"
-	busy card
-	like "pcie_aer_inject_error" "^OK id: card-port" "$(hmp "pcie_aer_inject_error -c card-port BAD_TLP")"
-	run "for m in /mnt/a /mnt/b; do dd if=/dev/zero of=\$m/file bs=4K count=1 conv=notrunc,fsync status=none || exit; done"
-	saw "fsync works"
-	idle
-	detach card
-	gone
-	checked card
-}
-
-test_kexec() {
-	shows "kexec into another kernel: what was synced is there"
-	busy card
-	cp "$IMAGE/vmlinuz" "$IMAGE/initrd" "$VM/share/"
-	# emulated, what stores over the old kernel's code is slow
-	run "cp /host/vmlinuz /host/initrd /tmp && kexec /tmp/vmlinuz /tmp/initrd nosoftlockup && (sleep 0.5; kexec) >/dev/null 2>&1 &"
-	vm_answer $((2 * BOOT_SECONDS)) ready || bad "kexec" "to start the kernel again" "$(case_log | tail -n 5)"
-	run "cut -d. -f1 /proc/uptime"
-	saw "up since $OUT s"
-	load
-	checked card
 }
 
 test_reboot() {
@@ -256,4 +215,47 @@ test_suspend() {
 	like "and its end" "iopmem-refused" "$(case_log)"
 	like "woken" "PM: suspend exit" "$(case_log)"
 	is "after that, with all still in use" "$text $text" "$said"
+}
+
+runs_in hotplug slow
+
+test_reset() {
+	shows "a function reset: fsync says EIO until the function is bound again"
+	busy card
+	run "cat /sys/bus/pci/devices/${F[card]}/reset_method; echo 1 >/sys/bus/pci/devices/${F[card]}/reset"
+	saw "reset by: $(head -n1 <<<"$OUT")"
+	lost_until_bound
+}
+
+test_nonfatal_error() {
+	shows "a nonfatal link error: no reset, but fsync says EIO all the same, as a store may have got lost"
+	error COMP_TIME
+	logged "severity=Uncorrect(ed|able) \(Non-Fatal\)"
+	logged "AER: device recovery successful"
+	lost_until_bound
+}
+
+test_corrected_error() {
+	shows "a corrected error changes nothing"
+	busy card
+	like "pcie_aer_inject_error" "^OK id: card-port" "$(hmp "pcie_aer_inject_error -c card-port BAD_TLP")"
+	run "for m in /mnt/a /mnt/b; do dd if=/dev/zero of=\$m/file bs=4K count=1 conv=notrunc,fsync status=none || exit; done"
+	saw "fsync works"
+	idle
+	detach card
+	gone
+	checked card
+}
+
+test_kexec() {
+	shows "kexec into another kernel: what was synced is there"
+	busy card
+	cp "$IMAGE/vmlinuz" "$IMAGE/initrd" "$VM/share/"
+	# emulated, what stores over the old kernel's code is slow
+	run "cp /host/vmlinuz /host/initrd /tmp && kexec /tmp/vmlinuz /tmp/initrd nosoftlockup && (sleep 0.5; kexec) >/dev/null 2>&1 &"
+	vm_answer $((2 * BOOT_SECONDS)) ready || bad "kexec" "to start the kernel again" "$(case_log | tail -n 5)"
+	run "cut -d. -f1 /proc/uptime"
+	saw "up since $OUT s"
+	load
+	checked card
 }

@@ -148,65 +148,6 @@ test_registered_buffers() {
 	esac
 }
 
-test_unaligned() {
-	local engine where at answer memory
-	shows "offsets, lengths and addresses are refused, or not, as with memory"
-	start
-	drives drive
-	create card devdax -s 128M
-	run "head -c 2M /dev/zero >/tmp/memory"
-	for engine in psync libaio io_uring; do
-		for at in "@100 MAP 4K" "@512 MAP 4K" " MAP 100" " MAP@1 4K" " MAP@4 4K"; do
-			memory=
-			for where in /tmp/memory "$NODE"; do
-				OUT=$(guest "dma -e $engine ${N[drive]}${at/MAP/$where}" 2>&1) || true
-				answer=$(grep -o -e 'read: .*' -e 'read [0-9]* bytes' <<<"$OUT")
-				[ -n "$answer" ] || bad "dma" "an answer" "$OUT"
-				[ -n "$memory" ] || memory=$answer
-				[ "$answer" = "$memory" ] ||
-					bad "$engine ${at/MAP/$where}" "as with memory: $memory" "$answer"
-			done
-			saw "$engine, drive$at: $answer"
-			case $at in
-			@100* | *" 100" | *@1*) like "so" "Invalid argument" "$answer" ;;
-			*@512*) like "so" "4096 bytes" "$answer" ;;
-			esac
-		done
-	done
-}
-
-# Threads with buffers of their own in the BAR: one writes to the drive, reads
-# that again and verifies it; then one reads what the host has put there.
-test_fio() {
-	local job jobs read_jobs n=0 drive engine
-	local -a texts
-	shows "fio with its buffers on the card: two drives, four threads, verified"
-	start
-	drives drive drive2
-	with_fs "$mkfs_xfs"
-	for drive in drive drive2; do
-		for engine in libaio io_uring; do
-			n=$((n + 1))
-			new_text
-			texts[n]=$text
-			echo "$text" | dd of="$DIR/$drive.img" bs=4M seek=$((n * 8 + 4)) conv=notrunc status=none
-			# fio unlinks its buffer
-			run "fallocate -l 4M /mnt/a/$n && ln /mnt/a/$n /mnt/a/$n.verify && ln /mnt/a/$n /mnt/a/$n.read"
-			job=" --name=$n --filename=${N[$drive]} --ioengine=$engine"
-			jobs+="$job --iomem=mmapshared:/mnt/a/$n.verify --offset=$((n * 32))M --size=16M"
-			read_jobs+="$job --iomem=mmapshared:/mnt/a/$n.read --offset=$((n * 32 + 16))M --size=1M --bs=1M"
-		done
-	done
-	run "cd /tmp && fio --direct=1 --thread --rw=randwrite --bsrange=4k-128k --iodepth=8 \
-		--verify=crc32c --verify_fatal=1 $jobs"
-	is "threads that ended with an error" 0 "$(grep -c 'err= *[1-9]' <<<"$OUT")"
-	is "threads without" 4 "$(grep -c 'err= *0' <<<"$OUT")"
-	run "cd /tmp && fio --direct=1 --thread --rw=read $read_jobs"
-	for n in 1 2 3 4; do
-		is "text of thread $n, times in the BAR's file" 1 "$(in_bar card "${texts[n]}")"
-	done
-}
-
 # edu COMMAND...: its registers mapped from sysfs
 edu() {
 	run "setpci -s ${F[edu]} COMMAND=6:6 && edu ${F[edu]} $*"
@@ -413,6 +354,65 @@ test_topologies() {
 
 runs_in p2p slow
 
+test_unaligned() {
+	local engine where at answer memory
+	shows "offsets, lengths and addresses are refused, or not, as with memory"
+	start
+	drives drive
+	create card devdax -s 128M
+	run "head -c 2M /dev/zero >/tmp/memory"
+	for engine in psync libaio io_uring; do
+		for at in "@100 MAP 4K" "@512 MAP 4K" " MAP 100" " MAP@1 4K" " MAP@4 4K"; do
+			memory=
+			for where in /tmp/memory "$NODE"; do
+				OUT=$(guest "dma -e $engine ${N[drive]}${at/MAP/$where}" 2>&1) || true
+				answer=$(grep -o -e 'read: .*' -e 'read [0-9]* bytes' <<<"$OUT")
+				[ -n "$answer" ] || bad "dma" "an answer" "$OUT"
+				[ -n "$memory" ] || memory=$answer
+				[ "$answer" = "$memory" ] ||
+					bad "$engine ${at/MAP/$where}" "as with memory: $memory" "$answer"
+			done
+			saw "$engine, drive$at: $answer"
+			case $at in
+			@100* | *" 100" | *@1*) like "so" "Invalid argument" "$answer" ;;
+			*@512*) like "so" "4096 bytes" "$answer" ;;
+			esac
+		done
+	done
+}
+
+# Threads with buffers of their own in the BAR: one writes to the drive, reads
+# that again and verifies it; then one reads what the host has put there.
+test_fio() {
+	local job jobs read_jobs n=0 drive engine
+	local -a texts
+	shows "fio with its buffers on the card: two drives, four threads, verified"
+	start
+	drives drive drive2
+	with_fs "$mkfs_xfs"
+	for drive in drive drive2; do
+		for engine in libaio io_uring; do
+			n=$((n + 1))
+			new_text
+			texts[n]=$text
+			echo "$text" | dd of="$DIR/$drive.img" bs=4M seek=$((n * 8 + 4)) conv=notrunc status=none
+			# fio unlinks its buffer
+			run "fallocate -l 4M /mnt/a/$n && ln /mnt/a/$n /mnt/a/$n.verify && ln /mnt/a/$n /mnt/a/$n.read"
+			job=" --name=$n --filename=${N[$drive]} --ioengine=$engine"
+			jobs+="$job --iomem=mmapshared:/mnt/a/$n.verify --offset=$((n * 32))M --size=16M"
+			read_jobs+="$job --iomem=mmapshared:/mnt/a/$n.read --offset=$((n * 32 + 16))M --size=1M --bs=1M"
+		done
+	done
+	run "cd /tmp && fio --direct=1 --thread --rw=randwrite --bsrange=4k-128k --iodepth=8 \
+		--verify=crc32c --verify_fatal=1 $jobs"
+	is "threads that ended with an error" 0 "$(grep -c 'err= *[1-9]' <<<"$OUT")"
+	is "threads without" 4 "$(grep -c 'err= *0' <<<"$OUT")"
+	run "cd /tmp && fio --direct=1 --thread --rw=read $read_jobs"
+	for n in 1 2 3 4; do
+		is "text of thread $n, times in the BAR's file" 1 "$(in_bar card "${texts[n]}")"
+	done
+}
+
 test_engines_xfs() {
 	shows "drive to file on xfs to another drive, 4 KiB to 64 MiB, by psync, libaio and io_uring"
 	start
@@ -429,11 +429,6 @@ test_engines_devdax() {
 
 runs_in strict
 
-test_topologies_strict() {
-	shows "intel-iommu, strict: the same pairs"
-	every_pair DMA
-}
-
 test_vfio() {
 	shows "a devdax mapping registered with vfio, reached by IOVA; fsdax is refused"
 	vfio
@@ -442,7 +437,7 @@ test_vfio() {
 runs_in passthrough slow
 
 test_topologies_passthrough() {
-	shows "intel-iommu, iommu=pt: the same pairs"
+	shows "intel-iommu, iommu=pt: drives and cards on root ports, behind one switch, and one on either"
 	every_pair identity
 }
 
@@ -455,7 +450,7 @@ has_viommu() {
 }
 
 test_topologies_viommu() {
-	shows "virtio-iommu, on another host bridge: the same pairs"
+	shows "virtio-iommu, on another host bridge: drives and cards on root ports, behind one switch, and one on either"
 	has_viommu
 	every_pair 'DMA(-FQ)?'
 }
@@ -466,4 +461,11 @@ test_vfio_viommu() {
 	# there is no interrupt remapping
 	run "modprobe vfio_iommu_type1 allow_unsafe_interrupts=1"
 	vfio
+}
+
+runs_in strict slow
+
+test_topologies_strict() {
+	shows "intel-iommu, strict: drives and cards on root ports, behind one switch, and one on either"
+	every_pair DMA
 }
