@@ -3,11 +3,11 @@
 # reach the scripts by the environment.
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
-export T KERNEL V KEEP KSRC OUT
+export T KERNEL V KEEP KSRC OUT CUTS SEED
 
 kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR)/drivers/nvdimm CONFIG_IOPMEM_BUS=m
 
-.PHONY: all install plugin demo check check-all bench-p2p lint patch shell clean help
+.PHONY: all install plugin demo check check-all torture bench-p2p lint patch shell clean help
 
 all:	## build the module for the running kernel, or for KDIR=
 	@test -e $(KDIR)/Makefile || { echo "iopmem: no kernel headers in $(KDIR): install linux-headers-$$(uname -r), or set KDIR=" >&2; exit 1; }
@@ -31,6 +31,9 @@ check:	## run the tests (T=name runs one)
 
 check-all:	## run the slow ones too
 	@ALL=1 tests/run
+
+torture:	## run those that take hours, and print their figures (CUTS=N, SEED=S)
+	@TORTURE=1 tests/run
 
 bench-p2p:	## what peer-to-peer costs the CPU, beside bounce buffers and P2PDMA
 	@tests/bench/p2p

@@ -17,6 +17,12 @@ saw() {
 	printf '    %s\n' "$*"
 }
 
+# figure WHAT COUNT RESULT: for the table at the end of make torture, too
+figure() {
+	saw "$1: $2, $3"
+	printf '%-60s | %8s | %s\n' "$@" >>"$work/figures"
+}
+
 # bad COMMAND EXPECTED GOT: the case has failed
 bad() {
 	echo "    command:  $1"

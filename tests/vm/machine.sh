@@ -234,6 +234,14 @@ machine() {
 		QEMU+=(-drive "file=$DIR/drive.img,if=none,id=drive,format=raw"
 			-device "nvme,serial=iopmem,drive=drive,cmb_size_mb=64,mdts=10,bus=drive-port")
 		;;
+	# whose power is cut: what is in notes is said from inside, at once
+	torture)
+		# it is booted often
+		APPEND+=" loglevel=5 mitigations=off"
+		MODULES+=(ext4 xfs nd_pmem nd_btt device_dax dax_pmem)
+		bar card 1G 10
+		bar_on_root notes 1M 18.0
+		;;
 	nopat)
 		APPEND+=" nopat"
 		bar card 512M 10

@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# The power is cut (QEMU is killed) while all kinds of namespaces are written to
+# and their labels change; then the next machine finds all that was
+# acknowledged. What this models and what not is in
+# Documentation/torture.rst.
+# shellcheck shell=bash
+
+# Who writes, in the order of their numbers in tests/helpers/powercut
+writers=("ext4, new file" "ext4, msync" "xfs, new file" "xfs, O_DSYNC"
+	"sector, O_DIRECT" "raw, fsync" "devdax, CPU" "SQLite, ext4, WAL"
+	"SQLite, xfs, TRUNCATE" "fio jobs of 8 writes" "label updates")
+
+# noted FIELD: what the writers have said so far, 1: begun, 2: acknowledged
+noted() {
+	od -An -v -w64 -tu8 -N $((64 * ${#writers[@]})) "$DIR/notes.bar" | awk -v f="$1" '{ print $f }'
+}
+
+# inside WORD...: the guest's part
+inside() {
+	run "/host/powercut $1 ${F[card]} ${F[notes]} ${*:2}"
+}
+
+# up: mark the log, and bring the guest's part
+up() {
+	guest "echo iopmem-case: $CASE_NUMBER >/dev/kmsg; echo 8 >/proc/sys/kernel/printk"
+	cp "$top/tests/helpers/powercut" "$VM/share/"
+	echo "$namespaces" >"$VM/share/namespaces"
+}
+
+# between LOW HIGH: sets chance to a number of the seed's
+between() {
+	chance=$(($1 + (RANDOM * 32768 + RANDOM) % ($2 - $1 + 1)))
+}
+
+# new_card: a blank one, with a namespace of each kind
+new_card() {
+	namespaces=
+	up
+	blank card notes
+	load
+	attach card
+	create card fsdax -s 64M -n ext4
+	create card fsdax -s 320M -n xfs
+	create card sector -s 32M -n sector
+	create card raw -s 32M -n raw
+	create card devdax -s 32M -n devdax
+	inside prepare
+	namespaces=$OUT
+	is "namespaces" 5 "$(wc -l <<<"$namespaces")"
+}
+
+# at_work: each writer has got something done since the last cut
+at_work() {
+	local i now
+	mapfile -t now < <(noted 2)
+	for i in "${!writers[@]}"; do
+		[ "${now[i]}" -gt "${acked[i]}" ] || return
+	done
+}
+
+# cut_power MILLISECONDS: from then on, or after six seconds
+cut_power() {
+	local out i
+	for ((i = 0; i < 60; i++)); do
+		at_work && break
+		sleep 0.1
+	done
+	sleep "$(($1 / 1000)).$(printf %03d $(($1 % 1000)))"
+	vm_kill
+	out=$(complaints) && bad "$where, kernel log before it" "no complaint" "$out"
+	[ ! -s "$VM/share/complaints" ] ||
+		bad "$where, what writers say before it" "nothing" "$(cat "$VM/share/complaints")"
+}
+
+# power_up: another machine with the same card; what is there is in OUT
+power_up() {
+	local ext4 xfs
+	mapfile -t acked < <(noted 2)
+	vm_boot torture "$work" || bad "$where, boot" "the machine" "none"
+	up
+	between 0 3
+	[ $((chance & 1)) = 0 ] && ext4=always || ext4=never
+	[ $((chance & 2)) = 0 ] && xfs=always || xfs=never
+	inside check "$ext4" "$xfs" "${acked[7]}" "${acked[8]}" "${acked[9]}"
+}
+
+# cuts N
+cuts() {
+	local n=$1 cut i labels first acked begun under_way=() chance where namespaces phases=()
+	RANDOM=${SEED:=$(date +%s)}
+	saw "$n cuts, SEED=$SEED"
+	trap used_up EXIT
+	new_card
+	mapfile -t acked < <(noted 2)
+	first=("${acked[@]}")
+	for ((cut = 1; cut <= n; cut++)); do
+		where="cut $cut of SEED=$SEED"
+		mapfile -t acked < <(noted 2)
+		# every third time at real-time priority, so that the cut finds
+		# it at any instruction and not where it waits for its turn
+		[ $((RANDOM % 3)) = 0 ] && labels="'chrt -f 1'" || labels="nice"
+		inside work "${acked[9]}" "$labels"
+		between 0 2000
+		cut_power "$chance"
+		mapfile -t begun < <(noted 1)
+		power_up
+		for i in "${!writers[@]}"; do
+			[ "${begun[i]}" -le "${acked[i]}" ] || : $((under_way[i]++))
+		done
+		phases+=("$(head -n 1 <<<"$OUT")")
+		[ $((cut % 10)) != 0 ] || saw "$cut cuts"
+	done
+
+	figure "power cuts" "$n" "SEED=$SEED"
+	for i in "${!writers[@]}"; do
+		figure "acknowledged, ${writers[i]}" "$((acked[i] - first[i]))" \
+			"none lost, ${under_way[i]:-0} under way when cut"
+	done
+	while read -r i where; do
+		figure "label area, when cut: $where" "$i" "the old or the new namespace"
+	done < <(printf '%s\n' "${phases[@]}" | sort | uniq -c)
+	for i in "${!writers[@]}"; do
+		[ "${acked[i]}" -gt "${first[i]}" ] || bad "acknowledged, ${writers[i]}" "some" "none"
+	done
+}
+
+runs_in torture
+
+test_few() {
+	shows "three power cuts, while each kind of namespace is written to and labels change, lose nothing that was acknowledged"
+	cuts "${CUTS:-3}"
+}
+
+runs_in torture torture
+
+test_many() {
+	shows "the same many times"
+	cuts "${CUTS:-200}"
+}
+
+# over NUMBER TEXT: writes TEXT over what the card has of that writer's last
+# acknowledged write, in the middle of the block
+over() {
+	local at
+	for at in $(found "cut $1:${acked[$1]} " "$DIR/card.bar" | sed -n '32~64p'); do
+		printf '%s' "$2" | dd of="$DIR/card.bar" bs=1 seek="$at" conv=notrunc status=none
+	done
+}
+
+# ahead NUMBER N: as if N more had been acknowledged
+ahead() {
+	local bytes n=$((acked[$1] + $2)) i
+	for ((i = 0; i < 8; i++)); do
+		bytes+=$(printf '\\x%02x' $((n >> 8 * i & 255)))
+	done
+	printf %b "$bytes$bytes" | dd of="$DIR/notes.bar" bs=64 seek="$1" conv=notrunc status=none
+}
+
+runs_in torture slow
+
+test_noticed() {
+	local acked chance where="the cut" namespaces at said
+	shows "what is lost, torn, damaged or older than acknowledged is noticed, of each kind"
+	trap used_up EXIT
+	new_card
+	tail -c 128K "$DIR/card.bar" >"$work/labels"
+	mapfile -t acked < <(noted 2)
+	inside work 0 nice none
+	cut_power 2000
+	mapfile -t acked < <(noted 2)
+	ahead 0 3
+	over 1 "cut 1:${acked[1]} damaged"
+	over 2 "cut 2:${acked[2]} damaged"
+	ahead 3 3
+	over 4 "cut 4:1 "
+	over 6 "cut 6:${acked[6]} damaged"
+	for at in $(found "$(printf %0200d $((acked[7] * 7919)))" "$DIR/card.bar"); do
+		printf 1 | dd of="$DIR/card.bar" bs=1 seek="$at" conv=notrunc status=none
+	done
+	ahead 8 100
+	ahead 9 2
+	# in the older labels the namespace is not there, as after each 8th update
+	[ $((acked[10] % 8)) -lt 6 ] || ahead 10 2
+	dd if="$work/labels" of="$DIR/card.bar" bs=128K seek=8191 conv=notrunc status=none
+	namespaces+=$'\nsixth raw 33554432 6c7574d0-0000-4000-8000-000000000006'
+	OUT=$(power_up 2>&1) && bad "power_up" "findings" "$OUT"
+	for said in "/mnt/a/create: block [0-9]+: write [0-9]+ was acknowledged, (found: [0-9]+|cannot be read)$" \
+		"/mnt/a/blocks: .* found: ${acked[1]}, damaged" \
+		"/mnt/b/create: .* found: ${acked[2]}, damaged" \
+		"/mnt/b/blocks: .* was acknowledged, found: [0-9]+" \
+		"pmem0[.0-9]*s: .* torn: ${acked[4]} and 1 in one block" \
+		"pmem0[.0-9]*: .* was acknowledged, found: [0-9]+" \
+		"dax[.0-9]*: .* found: ${acked[6]}, damaged" \
+		"wal: ${acked[7]} transactions acknowledged, state says" \
+		"truncate: $((acked[8] + 100)) transactions acknowledged, state says" \
+		"fio: jobs to $((acked[9] + 2)): " \
+		"namespaces are not what they were" \
+		"labels: found '', acknowledged 'cut-"; do
+		like "says" "$said" "$OUT"
+	done
+}
