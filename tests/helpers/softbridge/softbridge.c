@@ -13,6 +13,7 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/ioport.h>
+#include <linux/log2.h>
 #include <linux/memory_hotplug.h>
 #include <linux/module.h>
 #include <linux/pci.h>
@@ -20,6 +21,8 @@
 
 #define BAR	2
 #define PCIE	0x40
+#define DSN	PCI_CFG_SPACE_SIZE
+#define REBAR	(DSN + 0x10)
 
 static char *target;
 module_param(target, charp, 0444);
@@ -53,6 +56,10 @@ static bool gone;
 module_param(gone, bool, 0644);
 MODULE_PARM_DESC(gone, "The configuration space answers all ones and takes no writes");
 
+static uint id;
+module_param(id, uint, 0644);
+MODULE_PARM_DESC(id, "Another id that the function answers with, device << 16 | vendor");
+
 static u32 config[PCI_CFG_SPACE_EXP_SIZE / sizeof(u32)];
 static struct pci_dev *target_dev;
 static struct pci_bus *root_bus;
@@ -79,11 +86,18 @@ static void fill_config(void)
 	config[PCI_CAPABILITY_LIST / 4] = PCIE;
 	config[PCIE / 4] = (2 | PCI_EXP_TYPE_RC_END << 4) << 16 | PCI_CAP_ID_EXP;
 
+	/* the null capability, to go on from, if there is no serial number */
+	config[DSN / 4] = (u32)REBAR << 20;
 	if (serial) {
-		config[PCI_CFG_SPACE_SIZE / 4] = 1 << 16 | PCI_EXT_CAP_ID_DSN;
-		config[PCI_CFG_SPACE_SIZE / 4 + 1] = lower_32_bits(serial);
-		config[PCI_CFG_SPACE_SIZE / 4 + 2] = upper_32_bits(serial);
+		config[DSN / 4] |= 1 << 16 | PCI_EXT_CAP_ID_DSN;
+		config[DSN / 4 + 1] = lower_32_bits(serial);
+		config[DSN / 4 + 2] = upper_32_bits(serial);
 	}
+
+	/* Resizable BAR, of this size or half of it */
+	config[REBAR / 4] = 1 << 16 | PCI_EXT_CAP_ID_REBAR;
+	config[REBAR / 4 + 1] = (size | size / 2) >> 16;
+	config[REBAR / 4 + 2] = ilog2(size >> 20) << 8 | 1 << 5 | BAR;
 }
 
 static u32 writable(int where)
@@ -95,6 +109,8 @@ static u32 writable(int where)
 		return lower_32_bits(~(size - 1));
 	case PCI_BASE_ADDRESS_3:
 		return upper_32_bits(~(size - 1));
+	case REBAR + PCI_REBAR_CTRL:
+		return PCI_REBAR_CTRL_BAR_SIZE;
 	default:
 		return 0;
 	}
@@ -107,7 +123,10 @@ static int config_read(struct pci_bus *bus, unsigned int devfn, int where,
 	if (READ_ONCE(gone) || devfn != PCI_DEVFN(slot, 0))
 		return PCIBIOS_DEVICE_NOT_FOUND;
 
-	*val = config[where / 4] >> where % 4 * 8;
+	*val = config[where / 4];
+	if (where / 4 == PCI_VENDOR_ID / 4 && READ_ONCE(id))
+		*val = READ_ONCE(id);
+	*val >>= where % 4 * 8;
 	if (bytes < 4)
 		*val &= BIT(bytes * 8) - 1;
 	return PCIBIOS_SUCCESSFUL;
