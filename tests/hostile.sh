@@ -1,0 +1,347 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Nonsense from a card, from a program and from an administrator: label areas,
+# info blocks and BTTs, ioctls, configuration space, sysfs. COUNT=, SEED= and
+# FIRST= choose another number of runs, another seed, and where to begin.
+# shellcheck shell=bash
+
+area=131072
+
+# runs DEFAULT: how many, with which seed
+runs() {
+	N=${COUNT:-$1}
+	SEED=${SEED:-$((RANDOM << 15 | RANDOM))}
+	FIRST=${FIRST:-0}
+	saw "SEED=$SEED FIRST=$FIRST COUNT=$N"
+}
+
+# quick: udev away, grace periods short, and on the console no more than
+# warnings. Its opposite is slow_again.
+quick() {
+	run "modprobe -a nd_pmem nd_btt device_dax dax_pmem
+		udevadm settle; pkill -x systemd-udevd; dmesg -n 5; echo 1 >/sys/kernel/rcu_expedited"
+}
+
+slow_again() {
+	run "dmesg -n 7; echo 0 >/sys/kernel/rcu_expedited; /lib/systemd/systemd-udevd --daemon"
+}
+
+# program SECONDS COMMAND: it has to succeed; its output is in OUT
+program() {
+	local rc=0
+	OUT=$(guest_slow "$1" "$2" 2>&1) || rc=$?
+	[ "$rc" = 0 ] || bad "$2" "to succeed" "exit status $rc, $OUT"
+}
+
+# figure NAME: of the last line of OUT
+figure() {
+	sed -n "s/^seed.* $1 \([0-9.]*\).*/\1/p" <<<"$OUT"
+}
+
+# some NAME: at least one was
+some() {
+	[ "$(figure "$1")" -gt 0 ] || bad "$1" "some" "$(figure "$1")"
+}
+
+# label_area VERSION: what there is to mutate, a recorded one (see versions.sh),
+# as a file for the guest
+label_area() {
+	local at bytes
+	truncate -s $area "$VM/share/area-$1"
+	while read -r at bytes; do
+		[ "$at" != '#' ] || continue
+		[ $((16#$at)) -ge $((0x7fe0000)) ] || continue
+		# shellcheck disable=SC2059
+		printf "\\x${bytes// /\\x}" |
+			dd of="$VM/share/area-$1" bs=1 seek=$((16#$at - 0x7fe0000)) conv=notrunc status=none
+	done <"$top/tests/data/labels-$1"
+}
+
+# data_of NAME: a checksum of what is not the label area
+data_of() {
+	head -c -$area "$DIR/$1.bar" | sha256sum
+}
+
+# labels DEFAULT
+labels() {
+	local before n
+	runs "$1"
+	label_area 1.1
+	label_area 1.2
+	load
+	attach recorded
+	detach recorded
+	head -c 128M /dev/urandom >"$DIR/recorded.bar"
+	before=$(data_of recorded)
+	quick
+	program $((60 + N)) "hostile labels ${F[recorded]} $SEED $FIRST $N /host/area-*"
+	saw "$(grep ^seed <<<"$OUT")"
+	is "areas" "$N" "$(figure areas)"
+	[ "$N" -lt 50 ] || for n in namespaces dimms_off regions_off created refused found_again; do
+		some $n
+	done
+	slow_again
+	[ "$(data_of recorded)" = "$before" ] || bad "the BAR outside its label area" "as it was" "changes"
+	saw "the BAR outside its label area: as it was"
+	blank recorded
+	attach recorded
+	create recorded fsdax -s 16M
+}
+
+runs_in base
+
+test_labels() {
+	shows "200 hostile label areas: bound, listed, a namespace created and deleted, unbound; nothing overlaps, nothing else is written"
+	labels 200
+}
+
+runs_in base slow
+
+test_labels_many() {
+	shows "the same with 10000"
+	labels 10000
+}
+
+# blocks DEFAULT: a BTT, a PFN and a DAX namespace with info blocks. With
+# labels 1.1 the BTT's is where it was before there were labels.
+blocks() {
+	local v before n
+	runs "$1"
+	blank pair0
+	for v in 1.1 1.2; do
+		load
+		attach pair0
+		run "region=$(region_of pair0); ndctl disable-region \$region && ndctl init-labels -f -V $v nmem0 &&
+			ndctl enable-region \$region && echo $((2 << 20)) >/sys/bus/nd/devices/\$region/align"
+		create pair0 fsdax -s 16M
+		create pair0 devdax -s 16M
+		create pair0 sector -s 20M
+		detach pair0
+		before=$(tail -c $area "$DIR/pair0.bar" | sha256sum)
+		# the rest of the region, which belongs to no namespace
+		head -c $((12 << 20)) /dev/urandom | head -c -$area |
+			dd of="$DIR/pair0.bar" bs=1M seek=52 conv=notrunc status=none
+		before+=$(tail -c $((12 << 20)) "$DIR/pair0.bar" | sha256sum)
+		quick
+		program $((60 + 2 * N)) "hostile blocks ${F[pair0]} $SEED $FIRST $((N / 2))"
+		saw "labels $v: $(tr '\n' ' ' <<<"$OUT")"
+		is "areas" $((N / 2)) "$(figure areas)"
+		[ "$N" -lt 50 ] || for n in disabled disks reads; do
+			some $n
+		done
+		slow_again
+		[ "$(tail -c $area "$DIR/pair0.bar" | sha256sum)$(tail -c $((12 << 20)) "$DIR/pair0.bar" | sha256sum)" = "$before" ] ||
+			bad "the label area and what belongs to no namespace" "as they were" "changes"
+		run "rmmod iopmem_bus"
+	done
+	saw "the label area and what belongs to no namespace: as they were"
+}
+
+# ioctls root|user DEFAULT
+ioctls() {
+	runs "$2"
+	blank pair0
+	load
+	attach pair0
+	run "ndctl disable-region $(region_of pair0) && ndctl init-labels -f nmem0 && ndctl enable-region $(region_of pair0)"
+	quick
+	program $((120 + N / 100)) "ioctls $1 ${F[pair0]} $SEED $N"
+	saw "$(tr '\n' ' ' <<<"$OUT")"
+	is "calls" "$N" "$(figure calls)"
+	like "the driver's own refusals" "^EINVAL [1-9]" "$OUT"
+}
+
+# racing_ioctls DEFAULT
+racing_ioctls() {
+	ioctls root "$1"
+	like "of a region that is on" "^EBUSY [1-9]" "$OUT"
+	like "of a function that is gone" "^ENXIO [1-9]" "$OUT"
+	like "of pointers" "^EFAULT [1-9]" "$OUT"
+	for n in gets sets rebinds; do
+		some $n
+	done
+	slow_again
+}
+
+# user_ioctls DEFAULT
+user_ioctls() {
+	ioctls user "$1"
+	like "the kernel refuses to open the nodes" "^opens refused [1-9]" "$OUT"
+	like "of a descriptor for reading" "^EPERM [1-9]" "$OUT"
+	is "label commands that wrote" 0 "$(figure sets)"
+	like "afterwards" "the label area is as it was" "$OUT"
+	slow_again
+}
+
+runs_in base
+
+test_blocks() {
+	shows "20 hostile info blocks and BTTs: the namespace is enabled or not; no other byte is written"
+	blocks 20
+}
+
+test_ioctls() {
+	shows "40000 random calls as root, the region on and off, lengths that change meanwhile, unbinding and binding between them: only what says success changes labels"
+	racing_ioctls 40000
+}
+
+test_ioctls_user() {
+	shows "10000 as a user: no node opens, and a descriptor that root opened for reading changes nothing"
+	user_ioctls 10000
+}
+
+runs_in base slow
+
+test_blocks_many() {
+	shows "the same with 1000 info blocks and BTTs"
+	blocks 1000
+}
+
+test_ioctls_many() {
+	shows "800000 random calls as root"
+	racing_ioctls 800000
+}
+
+test_ioctls_user_many() {
+	shows "200000 as a user"
+	user_ioctls 200000
+}
+
+runs_in base
+
+# fsync_fails, fsync_works: on the namespace in NODE
+fsync_fails() {
+	fails "fsync failed.*Input/output error" "dd if=/dev/zero of=$NODE bs=4K count=1 seek=1 conv=fsync,notrunc status=none"
+}
+
+fsync_works() {
+	run "dd if=/dev/zero of=$NODE bs=4K count=1 seek=1 conv=fsync,notrunc status=none && head -n1 $NODE"
+	is "$1: fsync works, what was there" kept "$OUT"
+}
+
+kept_namespace() {
+	create "$1" raw -s 16M
+	run "echo kept | dd of=$NODE bs=4096 conv=sync,fsync oflag=direct status=none"
+}
+
+# registers WHAT NAME=VALUE...: of cut's configuration space, changed below the
+# driver and put back
+registers() {
+	local what=$1 r was=()
+	shift
+	for r in "$@"; do
+		was+=("${r%%=*}=$(guest "setpci -s ${F[cut]} ${r%%=*}")")
+	done
+	run "setpci -s ${F[cut]} $*"
+	fsync_fails
+	fails "get: EIO" "labelcmd get /dev/nmem0 0 16"
+	run "setpci -s ${F[cut]} ${was[*]}"
+	fsync_works "$what, and put back"
+	run "setpci -s ${F[cut]} $*"
+	detach cut
+	run "setpci -s ${F[cut]} ${was[*]}"
+	attach cut
+	fsync_works "unbound with $what, bound again"
+}
+
+test_config() {
+	shows "memory decoding switched off, or the BAR's address rewritten, below the driver: fsync and label commands fail, unbinding works"
+	blank cut
+	load
+	attach cut
+	kept_namespace cut
+	registers "no memory decoding" COMMAND=0:2
+	registers "another address in the BAR" BASE_ADDRESS_2.l=0x0000000c BASE_ADDRESS_3.l=0x00000070
+	registers "all ones in the BAR" BASE_ADDRESS_2.l=0xffffffff BASE_ADDRESS_3.l=0xffffffff
+}
+
+test_config_soft() {
+	local soft=10000:00:00.0
+	shows "other ids, and another size of a resizable BAR, below the driver: it goes on with what it was bound to"
+	blank card
+	load
+	F[soft]=$soft
+	run "insmod /usr/local/bin/softbridge.ko size=$((128 << 20)) target=${F[card]} offset=$((256 << 20))"
+	settle
+	kept_namespace soft
+	run "echo 0x12345678 >/sys/module/softbridge/parameters/id; setpci -s $soft VENDOR_ID.l"
+	is "the ids" 12345678 "$OUT"
+	fsync_works "with other ids"
+	detach soft
+	attach soft
+	fsync_works "bound again"
+	run "echo 0 >/sys/module/softbridge/parameters/id"
+	fails "Device or resource busy" "echo 6 >/sys/bus/pci/devices/$soft/resource2_resize"
+	run "setpci -s $soft ECAP_REBAR+8.l=00000622; setpci -s $soft ECAP_REBAR+8.l"
+	is "the size in its register, 64 MiB" 00000622 "$OUT"
+	fsync_works "with another size in the register"
+	run "cat /sys/bus/nd/devices/$(region_of soft)/size"
+	is "the region's size" $(((128 << 20) - area)) "$OUT"
+	detach soft
+	attach soft
+	fsync_works "bound again"
+}
+
+test_sysfs() {
+	shows "garbage in every writable file of the module, the driver and the function's nd bus: refused, or what the file is for, and nothing else changes"
+	blank pair0
+	load
+	attach pair0
+	create pair0 raw -s 16M -n first
+	create pair0 sector -s 16M -n second
+	run "cat >/tmp/garbage.sh <<-'END'
+		f=\$1
+		cd /sys
+		# not what belongs to a disk; power/ and uevent are the driver core's
+		find module/iopmem_bus/ bus/pci/drivers/iopmem/ bus/pci/devices/\$f/ndbus*/ \\
+			-name block -prune -o -name power -prune -o -type f -perm /222 ! -name uevent -print >/tmp/files
+		echo bus/pci/devices/\$f/driver_override >>/tmp/files
+		find module/iopmem_bus/ bus/pci/devices/\$f/ndbus*/ -name block -prune -o -name power -prune -o \\
+			-type f -perm /444 ! -name alt_name -print >/tmp/readable
+		A=\$(printf '%4095s' | tr ' ' A)
+		garbage=('\n' ' ' '-1' '-9223372036854775809' '99999999999999999999999' '0xfffffffffffffffff'
+			'\0377\0376\0001\0002' '\0000\0000' 'кирилл' '%s%n%p' '../../../etc/passwd' '2e9' ';reboot'
+			\"\$A\" \"\$A\$A\$A\" '-' ',' ':' '0000:00:00.0.0' 'zzzz:zz:zz.z' 'ffff ffff ffff ffff ffff ffff ffff ffff z')
+		state() {
+			while read -r name; do
+				value=
+				IFS= read -r -d '' value 2>/dev/null <\$name
+				printf '%s: %s\n' \$name \"\$value\"
+			done </tmp/readable
+			ls -l bus/pci/drivers/iopmem/
+		}
+		state >/tmp/state.0 2>/dev/null
+		tries=0 refused=0
+		while read -r name; do
+			for g in \"\${garbage[@]}\"; do
+				tries=\$((tries + 1))
+				if printf '%b' \"\$g\" 2>/dev/null >\$name; then
+					echo \"\${name##*/}\" >>/tmp/taken
+				else
+					refused=\$((refused + 1))
+				fi
+			done
+			: 2>/dev/null >\$name
+		done </tmp/files
+		echo >bus/pci/devices/\$f/driver_override
+		echo iopmem >bus/pci/devices/\$f/driver_override
+		state >/tmp/state.1 2>/dev/null
+		echo files \$(wc -l </tmp/files) tries \$tries refused \$refused
+		echo names \$(sed 's,.*/,,' /tmp/files | sort -u)
+		echo taken \$(sort -u /tmp/taken)
+		diff /tmp/state.0 /tmp/state.1 && echo nothing has changed
+	END
+	rm -f /tmp/taken; udevadm control --stop-exec-queue; bash /tmp/garbage.sh ${F[pair0]}; udevadm control --start-exec-queue"
+	saw "$(head -n 1 <<<"$OUT")"
+	like "the files" "^names .*bind .*driver_override .*new_id .*remove_id .*unbind" "$OUT"
+	# libnvdimm's: any name, what begins like a truth value, an empty line
+	is "what takes any of it" "" "$(sed -n 's/^taken //p' <<<"$OUT" | tr ' ' '\n' |
+		grep -vxE 'driver_override|alt_name|force_raw|read_only|holder_class|mode|namespace' | xargs)"
+	like "afterwards" "^nothing has changed" "$OUT"
+	like "refused" "refused [1-9][0-9]{2}" "$OUT"
+	run "ndctl list -N | grep -c '\"uuid\"'"
+	is "namespaces" 2 "$OUT"
+	detach pair0
+	attach pair0
+	run "ndctl list -N | grep -c '\"uuid\"'"
+	is "bound again" 2 "$OUT"
+}
