@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Who may do what: the claims of
+# Documentation/driver-api/nvdimm/iopmem-threat-model.rst
+# shellcheck shell=bash
+runs_in base
+
+user="setpriv --reuid=65534 --regid=65534 --clear-groups"
+lockdown=/sys/kernel/security/lockdown
+
+# one namespace of each kind of node
+nodes() {
+	blank "$1"
+	load
+	attach "$1"
+	create "$1" fsdax -s 16M
+	DISK=$NODE
+	create "$1" devdax -s 16M
+	DAX=$NODE
+	AT=/sys/bus/pci/devices/${F[$1]}
+}
+
+# bar_address NAME [OFFSET]: of the CPU
+bar_address() {
+	run "read -r start _ < <(sed -n 3p /sys/bus/pci/devices/${F[$1]}/resource); printf '%#x\n' \$((start + ${2:-0}))"
+	ADDRESS=$OUT
+}
+
+# The table of files in the document, as "mode owner:group path"
+table() {
+	sed -n '/^\.\. the files/,/^\.\. their end/s/^ *\([0-7]\{3\}\) \+\([a-z]*:[a-z]*\) \+\(\/.*\)/\1 \2 \3/p' \
+		"$top/Documentation/driver-api/nvdimm/iopmem-threat-model.rst"
+}
+
+test_modes() {
+	local want line
+	shows "the files that lead to a BAR have the modes that the document says, and a user reads and writes only what these allow"
+	nodes cut
+	want=$(table | sed "s/FUNCTION/${F[cut]}/")
+	[ "$(wc -l <<<"$want")" -ge 15 ] || bad "files in the document's table" "15 at least" "$want"
+	cut -d' ' -f3 <<<"$want" >"$VM/share/files"
+	run "while read -r f; do
+			stat -c '%a %U:%G %n' \$f
+			$user sh -c \"cat \$f\" 2>&1 >/dev/null | sed 's/.*: //; s,^,reads ,'
+			$user sh -c \": >>\$f\" 2>&1 | sed 's/.*: //; s,^,writes ,'
+		done </host/files"
+	# what root alone may read is refused to the user, and all writing is
+	diff <(while read -r line; do
+		echo "$line"
+		[[ $line = ??0* ]] && echo "reads Permission denied"
+		echo "writes Permission denied"
+	done <<<"$want") - <<<"$OUT" >"$work/diff" || bad "the document's table" "what is there" "$(cat "$work/diff")"
+	while read -r line; do
+		saw "$line"
+	done <<<"$want"
+	saw "each tried as a user: $(grep -c ^reads <<<"$OUT") not read, $(grep -c ^writes <<<"$OUT") not written"
+}
+
+test_all_files() {
+	local got
+	shows "none of the module's, the driver's and the nd bus's files is open to more than the document's table says"
+	nodes cut
+	run "cd /sys; find module/iopmem_bus/ bus/pci/drivers/iopmem/ bus/pci/devices/${F[cut]}/ndbus*/ -type f -perm /022"
+	is "writable by others than root" "" "$OUT"
+	run "find $AT/ndbus*/ -type f \\( -name resource -o -name bus_address \\) -perm /044"
+	is "addresses to be read by others than root" "" "$OUT"
+	run "find $AT/ndbus*/ -type f \\( -name resource -o -name bus_address \\) | sed 's,.*/,,' | sort | uniq -c | xargs"
+	like "those that there are" "1 bus_address [2-9] resource" "$OUT"
+	run "find /dev \\( -name 'pmem*' -o -name 'dax*' -o -name 'nmem*' -o -name 'ndctl*' \\) ! -type d ! -type l -perm /007"
+	is "nodes open to all" "" "$OUT"
+}
+
+test_user() {
+	local before
+	shows "ndctl as a user lists and changes nothing; the addresses in /proc/iomem, pagemap and sysfs are kept from him"
+	nodes cut
+	before=$(sha256sum <"$DIR/cut.bar")
+	run "$user ndctl list -BDRN"
+	is "namespaces listed" 2 "$(grep -c '"uuid"' <<<"$OUT")"
+	unlike "with addresses" '"resource"' "$OUT"
+	fails "Permission denied" "$user ndctl create-namespace -r $(region_of cut) -m raw -s 16M"
+	fails "" "$user ndctl destroy-namespace -f all | grep 'destroyed [1-9]'"
+	fails "" "$user ndctl disable-region all | grep 'disabled [1-9]'"
+	fails "" "$user ndctl zero-labels nmem0 | grep 'zeroed [1-9]'"
+	fails "" "$user ndctl read-labels nmem0 | grep -a NAMESPACE_INDEX"
+	fails "Permission denied" "$user sh -c 'echo ${F[cut]} >/sys/bus/pci/drivers/iopmem/unbind'"
+	run "$user sh -c 'cat /proc/iomem' | grep 'iopmem labels'"
+	like "/proc/iomem" "^ *00000000-00000000 : iopmem labels" "$OUT"
+	run "ndctl list -N | grep -c '\"uuid\"'"
+	is "namespaces" 2 "$OUT"
+	[ "$(sha256sum <"$DIR/cut.bar")" = "$before" ] || bad "the BAR" "as it was" "changes"
+	saw "the BAR: as it was"
+}
+
+test_user_file() {
+	local at
+	shows "a user with a file on a DAX file system writes its contents, and nothing outside the namespace; its pages' addresses are not shown to him"
+	nodes cut
+	new_text
+	run "mkfs.ext4 -q -F -b 4096 $DISK && mount -o dax $DISK /mnt/a && dd if=/dev/zero of=/mnt/a/file bs=1M count=2 status=none && chown 65534 /mnt/a/file && sync /mnt/a/file
+		ndctl-iopmem extents /mnt/a/file"
+	at=$(field bar_offset)
+	cp "$DIR/cut.bar" "$DIR/before"
+	run "{ echo '$text'; head -c 2M /dev/zero; } | head -c 2M >/tmp/text; $user mapcp in /mnt/a/file 2M </tmp/text"
+	is "what he has stored is at the file's place" "$at" "$(found "$text" "$DIR/cut.bar")"
+	run "timeout 3 $user mapcp spin /mnt/a/file 4K || true"
+	like "its address, in his pagemap" "physical 0x0\$" "$OUT"
+	fails "Permission denied|not permitted|root" "$user ndctl-iopmem extents /mnt/a/file"
+	run "umount /mnt/a"
+	# in the namespace, the file system has its own to write
+	cmp -i $((16 << 20)) "$DIR/before" "$DIR/cut.bar" || bad "the BAR outside this namespace" "as it was" "changes"
+	saw "the BAR outside this namespace: as it was"
+}
+
+test_bus_master() {
+	shows "the driver never switches bus mastering on: not by binding, nor by namespaces, I/O, labels, flushes and unbinding"
+	blank cut
+	load
+	run "setpci -s ${F[cut]} COMMAND"
+	is "command register before" 0 $((0x$OUT & 4))
+	nodes cut
+	run "mkfs.ext4 -q -F -b 4096 $DISK && mount -o dax $DISK /mnt/a && dd if=/dev/zero of=/mnt/a/file bs=1M count=1 conv=fsync status=none && umount /mnt/a
+		setpci -s ${F[cut]} COMMAND; lspci -vv -s ${F[cut]}"
+	is "in use, memory decoding" 2 $((0x$(head -n1 <<<"$OUT") & 2))
+	is "in use, bus mastering" 0 $((0x$(head -n1 <<<"$OUT") & 4))
+	like "lspci" "Control: .* Mem\+ BusMaster-" "$OUT"
+	detach cut
+	run "setpci -s ${F[cut]} COMMAND"
+	is "unbound" 0 $((0x$OUT & 4))
+	run "setpci -s ${F[cut]} COMMAND=4:4"
+	attach cut
+	detach cut
+	run "setpci -s ${F[cut]} COMMAND"
+	is "if it was on, unbinding switches it off" 0 $((0x$OUT & 4))
+}
+
+test_root_mappings() {
+	local data
+	shows "root by /dev/mem and resource2: not the label area, not an enabled namespace; the rest yes"
+	blank cut
+	load
+	attach cut
+	bar_address cut $(((64 << 20) - 4096))
+	fails "Operation not permitted|Bad address|Invalid argument" "busybox devmem $ADDRESS 32"
+	bar_address cut 0
+	data=$ADDRESS
+	run "busybox devmem $data 32"
+	saw "/dev/mem, no namespace there: $OUT"
+	run "mapcp out /sys/bus/pci/devices/${F[cut]}/resource2 4K | wc -c"
+	is "resource2, no namespace at the start" 4096 "$OUT"
+	create cut raw -s 16M
+	fails "Operation not permitted|Bad address|Invalid argument" "busybox devmem $data 32"
+	fails "mmap: (Invalid argument|Operation not permitted)" "mapcp out /sys/bus/pci/devices/${F[cut]}/resource2 4K"
+}
+
+# What the card's memory holds changes while it is bound, from the host.
+test_labels_change() {
+	shows "labels that the card changes while it is bound are not looked at until it is bound again; a flush notices if they are gone"
+	blank cut
+	load
+	attach cut
+	create cut raw -s 16M -n first
+	dd if=/dev/zero of="$DIR/cut.bar" bs=128 seek=$(((64 << 20) / 128 - 1022)) count=32 conv=notrunc status=none
+	run "ndctl list -N"
+	is "labels zeroed, the index not: name" first "$(field name)"
+	run "dd if=/dev/zero of=$NODE bs=4K count=1 conv=fsync status=none; ndctl destroy-namespace -f all"
+	create cut raw -s 16M -n second
+	dd if=/dev/zero of="$DIR/cut.bar" bs=128K seek=511 count=1 conv=notrunc status=none
+	fails "fsync failed.*Input/output error" "dd if=/dev/zero of=$NODE bs=4K count=1 conv=fsync status=none"
+	detach cut
+	attach cut
+	run "ndctl list -N"
+	is "bound again, namespaces" "" "$OUT"
+}
+
+# locked MODE: what works no more, and what does
+locked() {
+	nodes cut
+	run "mount -t securityfs none /sys/kernel/security 2>/dev/null; cat $lockdown"
+	like "lockdown before" "\[none\]" "$OUT"
+	bar_address large 0
+	run "busybox devmem $ADDRESS 32; mapcp out /sys/bus/pci/devices/${F[large]}/resource2 4K | wc -c
+		setpci -s ${F[large]} LATENCY_TIMER=0"
+	saw "before: /dev/mem, resource2 and setpci work on a function that is not bound"
+	run "echo $1 >$lockdown; cat $lockdown"
+	like "lockdown" "\[$1\]" "$OUT"
+	fails "Operation not permitted" "busybox devmem $ADDRESS 32"
+	fails "Operation not permitted" "mapcp out /sys/bus/pci/devices/${F[large]}/resource2 4K"
+	fails "not permitted|Permission denied" "setpci -s ${F[large]} LATENCY_TIMER=0; exit 1"
+	fails "Operation not permitted|Key was rejected" "insmod /usr/local/bin/softbridge.ko"
+	new_text
+	run "mkfs.ext4 -q -F -b 4096 $DISK && mount -o dax $DISK /mnt/a && echo '$text' >/mnt/a/file && sync /mnt/a/file && umount /mnt/a"
+	is "a bound function works: times in its BAR" 1 "$(in_bar cut "$text")"
+	create cut raw -s 16M
+	detach cut
+	attach cut
+	run "ndctl list -N | grep -c '\"uuid\"'"
+	is "bound again, namespaces" 3 "$OUT"
+	detach cut
+	run "rmmod iopmem_bus"
+	fails "Operation not permitted|Key was rejected" "modprobe iopmem_bus"
+	used_up
+}
+
+test_lockdown_integrity() {
+	shows "under lockdown=integrity, as with Secure Boot: no /dev/mem, resource2, setpci, unsigned module; a bound function goes on"
+	locked integrity
+}
+
+runs_in base slow
+
+test_lockdown_confidentiality() {
+	shows "the same under lockdown=confidentiality"
+	locked confidentiality
+}
