@@ -7,7 +7,7 @@ export T KERNEL V KEEP KSRC OUT CUTS SEED
 
 kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR)/drivers/nvdimm CONFIG_IOPMEM_BUS=m
 
-.PHONY: all install plugin demo check check-all torture bench-p2p lint patch shell clean help
+.PHONY: all install plugin demo check check-all check-debug kernel-debug torture bench-p2p lint patch shell clean help
 
 all:	## build the module for the running kernel, or for KDIR=
 	@test -e $(KDIR)/Makefile || { echo "iopmem: no kernel headers in $(KDIR): install linux-headers-$$(uname -r), or set KDIR=" >&2; exit 1; }
@@ -34,6 +34,12 @@ check-all:	## run the slow ones too
 
 torture:	## run those that take hours, and print their figures (CUTS=N, SEED=S)
 	@TORTURE=1 tests/run
+
+kernel-debug:	## build a kernel with sanitizers, for check-debug
+	@tests/vm/debug/build
+
+check-debug:	## run the tests on it, with the driver as a module and built in
+	@rc=0; for k in debug debug-y; do KERNEL=$$k tests/run || rc=1; done; exit $$rc
 
 bench-p2p:	## what peer-to-peer costs the CPU, beside bounce buffers and P2PDMA
 	@tests/bench/p2p

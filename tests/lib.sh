@@ -95,8 +95,13 @@ blank() {
 	done
 }
 
-# load [PARAMETER...]: the module
+# load [PARAMETER...]: the module. A driver that is built in takes parameters
+# only at boot.
 load() {
+	if [ "$DRIVER" = y ] && [ $# != 0 ]; then
+		saw "skipped: the driver is built in, and has no parameters after boot"
+		exit 77
+	fi
 	run "echo iopmem-load >/dev/kmsg; modprobe iopmem_bus $*"
 }
 

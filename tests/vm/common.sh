@@ -69,9 +69,11 @@ during() {
 	return "$rc"
 }
 
-# Sets SUITES (the last is preferred) and DEBS, from the kernel's own file.
+# Sets SUITES (the last is preferred) and DEBS, or what else the kernel's own
+# file has.
 load_kernel() {
 	local known
+	BASE='' DRIVER=m SLOW=1 PART='' CMDLINE='' LEFT_OUT=()
 	# shellcheck source=/dev/null
 	if ! . "$top/tests/vm/kernels/$KERNEL" 2>/dev/null; then
 		known=$(cd "$top/tests/vm/kernels" && echo *)

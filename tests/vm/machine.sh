@@ -196,6 +196,20 @@ machine() {
 			bar_on_root "many$i" 4M "$(printf '%x.%d' $((16 + i / 8)) $((i % 8)))"
 		done
 		;;
+	# for many that work at once: 16 functions, a drive, and a slot
+	races)
+		QEMU+=(-global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off)
+		drive 12
+		root_port hot 13 ,pref64-reserve=1G
+		for ((i = 0; i < 16; i++)); do
+			bar_on_root "race$i" 64M "$(printf '%x.%d' $((24 + i / 8)) $((i % 8)))"
+		done
+		;;
+	# the driver's parameters as they are given to one that is built in
+	cmdline)
+		APPEND+=" iopmem_bus.ids=1af4:1110 iopmem_bus.bars=2-3 iopmem_bus.labels=0 iopmem_bus.cached=1"
+		bar card 512M 10
+		;;
 	# as on bare metal, with BARs where the MTRRs say write-back
 	bare)
 		CPU_FLAGS=,-hypervisor

@@ -20,8 +20,9 @@ CHILD=
 # 5-level paging makes KASAN complain under TCG. With erms and fsrm the kernel
 # copies and clears by bytes, which is slow when emulated.
 TCG_CPU=max,la57=off,-erms,-fsrm
-BOOT_SECONDS=240
-GUEST_SECONDS=120
+load_kernel
+BOOT_SECONDS=$((240 * SLOW))
+GUEST_SECONDS=$((120 * SLOW))
 
 vm_prepare() {
 	local name
@@ -57,7 +58,7 @@ vm_qemu() {
 		-machine q35 -accel "$accel" -cpu "$cpu$CPU_FLAGS" \
 		-nodefaults -display none -no-reboot \
 		-kernel "$IMAGE/vmlinuz" -initrd "$IMAGE/initrd" \
-		-append "console=ttyS0 panic=-1 oops=panic no_timer_check$APPEND" \
+		-append "console=ttyS0 panic=-1 oops=panic no_timer_check$CMDLINE$APPEND" \
 		-drive "file=$IMAGE/disk.img,if=none,id=disk,format=raw,snapshot=on" \
 		-device virtio-blk-pci,drive=disk,bus=pcie.0 \
 		-fsdev "local,path=$VM/share,id=share,security_model=none,multidevs=remap" \

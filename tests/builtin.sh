@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# The driver built in. Also of a module: modprobe reads the kernel's command
+# line.
+# shellcheck shell=bash
+runs_in cmdline debug
+
+test_parameters() {
+	local name
+	shows "ids=, bars=, labels= and cached= on the kernel's command line"
+	blank card
+	if [ "$DRIVER" = y ]; then
+		# bound when there was no user space yet; blank only now
+		is "bound at boot" 0 "$(guest "[ -e /sys/bus/pci/drivers/iopmem/${F[card]} ]; echo \$?")"
+	else
+		load
+	fi
+	settle
+	for name in ids=1af4:1110 bars=2-3 labels=N cached=Y; do
+		run "cat /sys/module/iopmem_bus/parameters/${name%%=*}"
+		is "${name%%=*}" "${name#*=}" "$OUT"
+	done
+	run "cat /sys/bus/nd/devices/$(region_of card)/{size,iopmem/bar}"
+	is "the region's size and BAR" "$((512 << 20)) 2" "$(tr '\n' ' ' <<<"$OUT" | sed 's/ $//')"
+	create card raw
+	new_text
+	run "echo '$text' | dd of=$NODE bs=4096 conv=sync,fsync oflag=direct status=none"
+	is "at, from the start of the BAR" 0 "$(found "$text" "$DIR/card.bar")"
+}
