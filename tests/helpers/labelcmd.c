@@ -6,11 +6,12 @@
  * labelcmd other /dev/nmemN NUMBER		any other command
  *
  * The label commands by the bare ioctl, so that offsets and lengths arrive at
- * the driver as given. Prints the errno's name when the kernel refuses.
+ * the driver as given, and with the failure that FAIL_NTH asks for, see
+ * failnth.h. Prints the errno's name when the kernel refuses.
  */
 #define _GNU_SOURCE
+#include "failnth.h"
 #include "mapping.h"
-#include <errno.h>
 #include <linux/ndctl.h>
 #include <sys/ioctl.h>
 
@@ -26,6 +27,16 @@ static void *buffer(size_t size)
 	return p;
 }
 
+static int command(int fd, unsigned long request, void *argument)
+{
+	int rc;
+
+	fail_begin();
+	rc = ioctl(fd, request, argument);
+	fail_end();
+	return rc;
+}
+
 static int refused(const char *what)
 {
 	printf("%s: %s\n", what, strerrorname_np(errno));
@@ -36,7 +47,7 @@ static int size(int fd)
 {
 	struct nd_cmd_get_config_size cmd = { .status = ~0 };
 
-	if (ioctl(fd, ND_IOCTL_GET_CONFIG_SIZE, &cmd) < 0)
+	if (command(fd, ND_IOCTL_GET_CONFIG_SIZE, &cmd) < 0)
 		return refused("size");
 	printf("status %u size %u max_xfer %u\n", cmd.status, cmd.config_size,
 	       cmd.max_xfer);
@@ -51,7 +62,7 @@ static int get(int fd, uint32_t offset, uint32_t length)
 	cmd->in_offset = offset;
 	cmd->in_length = length;
 	cmd->status = ~0;
-	if (ioctl(fd, ND_IOCTL_GET_CONFIG_DATA, cmd) < 0)
+	if (command(fd, ND_IOCTL_GET_CONFIG_DATA, cmd) < 0)
 		return refused("get");
 	printf("status %u data", cmd->status);
 	for (uint32_t i = 0; i < length && i < 8; i++)
@@ -73,7 +84,7 @@ static int set(int fd, uint32_t offset, uint32_t length)
 		memset(cmd->in_buf, 0x5a, length);
 		memcpy(cmd->in_buf + length, &status, sizeof(status));
 	}
-	if (ioctl(fd, ND_IOCTL_SET_CONFIG_DATA, cmd) < 0)
+	if (command(fd, ND_IOCTL_SET_CONFIG_DATA, cmd) < 0)
 		return refused("set");
 	memcpy(&status, cmd->in_buf + length, sizeof(status));
 	printf("status %u\n", status);
@@ -84,8 +95,8 @@ static int other(int fd, unsigned int number)
 {
 	char buf[4096] = { 0 };
 
-	if (ioctl(fd, _IOC(_IOC_READ | _IOC_WRITE, ND_IOCTL, number,
-			   sizeof(buf)), buf) < 0)
+	if (command(fd, _IOC(_IOC_READ | _IOC_WRITE, ND_IOCTL, number,
+			     sizeof(buf)), buf) < 0)
 		return refused("other");
 	puts("accepted");
 	return 0;

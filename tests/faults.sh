@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Memory that cannot be had: the nth allocation fails, for n = 1, 2, 3 ... until
+# an operation wants fewer than n
+# shellcheck shell=bash
+runs_in base debug
+
+bind=/sys/bus/pci/drivers/iopmem/bind
+unbind=/sys/bus/pci/drivers/iopmem/unbind
+
+# prepare: a failure is told in the log, with its stack
+prepare='
+	cd /sys/kernel/debug/failslab && echo 2 >verbose && echo N >ignore-gfp-wait &&
+		cd ../fail_page_alloc && echo 2 >verbose && echo 0 >min-order && cd / || exit
+	printf "iopmem-%s\n" each: >/dev/kmsg'
+
+# each WHAT COMMAND CLEAN [END]: COMMAND with each of its own thread's
+# allocations failing once, and CLEAN after each. COMMAND says "point taken" or
+# "no point"; with the latter it has to end with END, or to succeed. Objects and
+# pages apart: how many pages the objects take is never the same.
+each() {
+	GUEST_SECONDS=3600 run "
+		$prepare
+		taken=0
+		for what in failslab fail_page_alloc; do
+			echo Y | tee /sys/kernel/debug/fail*/ignore-gfp-wait >/dev/null
+			echo N >/sys/kernel/debug/\$what/ignore-gfp-wait
+			for ((n = 1; ; n++)); do
+				said=\$(FAIL_NTH=\$n $2 2>&1)
+				rc=\$?
+				end=\${said##*[[:space:]]}
+				[ \$rc = 0 ] && end=success
+				case \$said in
+				*'no point'*)
+					[ \$end = ${4:-success} ] && break
+					echo \"without a failure: \$said\"
+					exit 1
+					;;
+				*'point taken'*) ;;
+				*) echo \"at \$n: \$said\"; exit 1 ;;
+				esac
+				ends+=\" \$end\"
+				( $3 ) || { echo \"after \$n of \$what, \$end: not clean\"; exit 1; }
+			done
+			( $3 ) || exit
+			taken=\$((taken + n - 1))
+		done
+		echo \$taken points taken\${ends:+:} \$(printf '%s\n' \$ends | sort | uniq -c | sed -n 's/^ *\([0-9]*\) \([A-Za-z].*\)/\1 \2,/p')"
+	# what is refused at once may want none
+	like "$1" "^[${4:+0}1-9][0-9]* points taken" "$OUT"
+	places
+}
+
+# places: sets PLACES to what the driver has called when an allocation failed,
+# "COUNT FUNCTION+OFFSET calls FUNCTION", by the stacks in the log
+places() {
+	PLACES=$(case_log | sed 's/^\[ *[0-9.]*\] *//' | awk '
+		/^iopmem-each:/ { split("", count) }
+		/^FAULT_INJECTION: forcing a failure/ { inside = 1; callee = "" }
+		/^<\/TASK>/ { inside = 0 }
+		!inside || /^\? / { next }
+		/^iopmem_[a-z_]+\+0x/ {
+			sub(/\/.*/, "")
+			count[$0 " calls " callee]++
+			inside = 0
+		}
+		/^[A-Za-z0-9_.]+\+0x/ { callee = $1; sub(/\+.*/, "", callee) }
+		END { for (c in count) print count[c], c }' | sort -k 2)
+	[ -z "$PLACES" ] || while read -r; do saw "in $REPLY"; done <<<"$PLACES"
+}
+
+# failed_in CALLEE...: each of these calls of the driver's has failed
+failed_in() {
+	local c
+	for c in "$@"; do
+		grep -q " calls $c\$" <<<"$PLACES" || bad "failures in the driver" "calls $c" "$PLACES"
+	done
+}
+
+# none_left NAME: the function is bound to nothing, and nothing is reserved
+none_left() {
+	echo "[ ! -e /sys/bus/pci/devices/${F[$1]}/driver ] && ! ls -d /sys/bus/nd/devices/ndbus* 2>/dev/null && ! grep iopmem /proc/iomem"
+}
+
+# bound NAME: by the driver, with a region
+bound() {
+	echo "cat /sys/bus/nd/devices/ndbus*/wait_probe >/dev/null && [ -e /sys/bus/pci/drivers/iopmem/${F[$1]} ] && ls -d /sys/bus/pci/devices/${F[$1]}/ndbus*/region* >/dev/null"
+}
+
+# unbound in the moment; libnvdimm's own threads may still be at it
+unbind_if_bound() {
+	echo "[ ! -e /sys/bus/pci/drivers/iopmem/${F[$1]} ] || { cat /sys/bus/nd/devices/ndbus*/wait_probe >/dev/null; echo ${F[$1]} >$unbind; }"
+}
+
+# bindable NAME: with the module loaded, blank, by its driver_override. The
+# kernel has a function of no node probed by the thread that asks for it.
+bindable() {
+	blank "$1"
+	load
+	run "cd /sys/bus/pci/devices/${F[$1]} && echo iopmem >driver_override && echo -1 >numa_node"
+}
+
+test_probe() {
+	shows "each allocation of a probe fails once: nothing is left, and the next bind works"
+	bindable cut
+	# the next bind is the next round's, which gets further by one
+	each "probe" "failnth write $bind ${F[cut]}" "$(unbind_if_bound cut) && $(none_left cut)"
+	failed_in devm_kmalloc __devm_add_action devm_arch_io_reserve_memtype_wc \
+		devm_memremap memremap __request_region devm_kasprintf \
+		nvdimm_bus_register __nvdimm_create nvdimm_pmem_region_create
+	run "echo ${F[cut]} >$bind && $(bound cut)"
+}
+
+test_threads() {
+	shows "so do those of the threads in which libnvdimm probes regions and namespaces"
+	bindable cut
+	# The kernel counts the matching allocations and fails each
+	# interval-th: the one at count + n, where it starts at 0.
+	GUEST_SECONDS=3600 run "
+		$prepare
+		cd /sys/kernel/debug/failslab
+		awk 'found { print \"0x\" \$1; exit } \$3 == \"async_run_entry_fn\" { print \"0x\" \$1; found = 1 }' /proc/kallsyms >/tmp/range
+		{ read -r start && read -r end; } </tmp/range && echo \$start >require-start && echo \$end >require-end || exit
+		echo N >task-filter
+		echo 100 >probability
+		count=0
+		for ((n = 1; ; n++)); do
+			echo \$((count + n)) >interval
+			echo 1 >times
+			echo ${F[cut]} >$bind || exit
+			cat /sys/bus/nd/devices/ndbus*/wait_probe >/dev/null
+			read -r left <times
+			ends+=\" \$(ls -d /sys/bus/nd/devices/{region,namespace}* 2>/dev/null | wc -l)\"
+			echo 0 >times
+			echo ${F[cut]} >$unbind || exit
+			( $(none_left cut) ) || { echo \"after \$n: not clean\"; exit 1; }
+			[ \$left = 0 ] || break
+			count=\$((count + n))
+		done
+		echo 0 >probability
+		echo 0 >require-start
+		echo 0xffffffffffffffff >require-end
+		echo \$((n - 1)) points taken\${ends:+:} \$(printf '%s\n' \$ends | sort | uniq -c | sed 's/^ *\([0-9]*\) \(.*\)/\1 with \2 devices,/')"
+	like "probes in threads" "^[1-9][0-9]* points taken" "$OUT"
+	run "echo ${F[cut]} >$bind && $(bound cut)"
+}
+
+test_remove() {
+	shows "each allocation of a removal fails once: the removal is whole, and the next bind works"
+	blank cut
+	load
+	attach cut
+	each "remove" "failnth write $unbind ${F[cut]}" "
+		if [ ! -e /sys/bus/pci/drivers/iopmem/${F[cut]} ]; then
+			$(none_left cut) && echo ${F[cut]} >$bind || exit
+		fi
+		$(bound cut)"
+}
+
+test_labels() {
+	local c
+	shows "each allocation of each label command fails once: the command is whole or fails"
+	blank cut
+	load
+	attach cut
+	run "ndctl disable-region $(region_of cut)"
+	for c in "size /dev/nmem0" "get /dev/nmem0 0 131072" "set /dev/nmem0 0 131072"; do
+		each "$c" "labelcmd $c" "$(bound cut) && labelcmd ${c/set/get} >/dev/null"
+	done
+	# a vendor's, and one that there is not
+	for c in 9 8; do
+		each "other $c" "labelcmd other /dev/nmem0 $c" "$(bound cut)" ENOTTY
+	done
+}
+
+test_namespace() {
+	local ns
+	shows "each allocation of giving a namespace its size and of taking it fails once: it is whole or absent"
+	blank cut
+	load
+	attach cut
+	run "ndctl disable-region $(region_of cut) && ndctl init-labels -f nmem0 && ndctl enable-region $(region_of cut)
+		cat /sys/bus/nd/devices/ndbus*/wait_probe >/dev/null; ls -d /sys/bus/nd/devices/namespace*"
+	ns=$(tail -n 1 <<<"$OUT")
+	run "cat /proc/sys/kernel/random/uuid >$ns/uuid"
+	each "size 32 MiB" "failnth write $ns/size $((32 << 20))" "
+		case \$(cat $ns/size) in
+		$((32 << 20))) echo 0 >$ns/size ;;
+		0) ;;
+		*) exit 1 ;;
+		esac
+		cat /proc/sys/kernel/random/uuid >$ns/uuid || exit
+		$(bound cut)"
+	run "echo $((32 << 20)) >$ns/size"
+	each "size 0" "failnth write $ns/size 0" "
+		case \$(cat $ns/size) in
+		$((32 << 20))) ;;
+		0) cat /proc/sys/kernel/random/uuid >$ns/uuid && echo $((32 << 20)) >$ns/size ;;
+		*) exit 1 ;;
+		esac
+		$(bound cut)"
+}
+
+# parse PARAMETERS [END]: load the module with them
+parse() {
+	each "$1" "failnth load $module '$1'" "
+		[ ! -d /sys/module/iopmem_bus ] || rmmod iopmem_bus
+		[ ! -e /sys/bus/pci/drivers/iopmem ]" "$2"
+}
+
+test_parameters() {
+	local module
+	shows "each allocation of loading the module with parameters fails once: it is loaded or not there"
+	run "modinfo -n iopmem_bus"
+	module=$OUT
+	# ids that nothing here has
+	parse "ids=abcd:ef01,1234:5678:9abc bars=2,4-5 labels=0 cached=1"
+	failed_in __pci_register_driver kstrdup pci_add_dynid
+	parse "bars=2-9" ERANGE
+	parse "ids=1af4" EINVAL
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * failnth write FILE TEXT		one write() of TEXT
+ * failnth load MODULE PARAMETERS	finit_module()
+ *
+ * each with the failure that FAIL_NTH asks for, see failnth.h. Prints the
+ * errno's name when the kernel refuses.
+ */
+#define _GNU_SOURCE
+#include "failnth.h"
+#include <string.h>
+#include <sys/syscall.h>
+
+int main(int argc, char **argv)
+{
+	long rc;
+	int fd;
+
+	if (argc != 4)
+		errx(2, "usage: failnth write|load FILE TEXT");
+	if (!strcmp(argv[1], "write")) {
+		fd = open(argv[2], O_WRONLY);
+		if (fd < 0)
+			err(2, "%s", argv[2]);
+		fail_begin();
+		rc = write(fd, argv[3], strlen(argv[3]));
+		fail_end();
+	} else {
+		fd = open(argv[2], O_RDONLY);
+		if (fd < 0)
+			err(2, "%s", argv[2]);
+		fail_begin();
+		rc = syscall(SYS_finit_module, fd, argv[3], 0);
+		fail_end();
+	}
+	if (rc < 0) {
+		puts(strerrorname_np(errno));
+		return 1;
+	}
+	return 0;
+}
