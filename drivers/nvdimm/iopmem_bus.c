@@ -550,6 +550,7 @@ static int iopmem_create_region(struct iopmem_bus *bus, struct iopmem_bar *bar)
 		.target_node = NUMA_NO_NODE,
 		.flush = iopmem_flush,
 	};
+	int rc;
 
 	/* MAP_SYNC would promise what flushing CPU caches cannot give here. */
 	__set_bit(ND_REGION_ASYNC, &ndr_desc.flags);
@@ -572,6 +573,12 @@ static int iopmem_create_region(struct iopmem_bus *bus, struct iopmem_bar *bar)
 				       cmd_mask, 0, NULL);
 	if (!mapping.nvdimm)
 		return -ENOMEM;
+
+	/* One that could not be registered is returned too, freed. */
+	rc = nvdimm_bus_check_dimm_count(bus->nvdimm_bus,
+					 bar - bus->bars + 1);
+	if (rc)
+		return rc;
 
 	if (!nvdimm_pmem_region_create(bus->nvdimm_bus, &ndr_desc))
 		return -ENOMEM;
