@@ -659,15 +659,30 @@ err_unregister:
 	return rc;
 }
 
-/* Is a block device below @dev open? */
+/*
+ * Is a block device below @dev open? One that is not takes no more I/O from here
+ * on, so that nothing can be mounted from it any more.
+ */
 static int iopmem_find_open(struct device *dev, void *say_for)
 {
 	struct pci_dev *pdev = say_for;
+	struct gendisk *disk;
+	bool dead;
 
 	if (!dev->class || strcmp(dev->class->name, "block"))
 		return device_for_each_child(dev, say_for, iopmem_find_open);
-	if (!disk_openers(dev_to_disk(dev)))
+
+	disk = dev_to_disk(dev);
+	mutex_lock(&disk->open_mutex); /* nobody opens it meanwhile */
+	dead = test_bit(GD_DEAD, &disk->state);
+	if (!dead && !disk_openers(disk)) {
+		blk_mark_disk_dead(disk);
+		dead = true;
+	}
+	mutex_unlock(&disk->open_mutex);
+	if (dead)
 		return 0;
+
 	if (pdev)
 		pci_warn(pdev,
 			 "%s is in use, unmount or close it: removal waits\n",
