@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Many at once, and one often
+# shellcheck shell=bash
+runs_in races slow
+
+# What follows, up to the first case, runs in the guest: "worker N ROLE" for
+# each process. Whoever comes too late is refused, so each attempt is counted as
+# done or refused, and what must not happen is a hang or a complaint.
+driver=/sys/bus/pci/drivers/iopmem
+
+# attempt WHAT COMMAND...
+attempt() {
+	local what=$1
+	shift
+	if "$@" >/dev/null; then
+		echo "$what: done" >>"/tmp/races/count.$me"
+	else
+		echo "$what: refused" >>"/tmp/races/count.$me"
+		return 1
+	fi
+}
+
+# pick PATTERN: a random one of the paths that there are, in PICK
+pick() {
+	local all
+	mapfile -t all < <(compgen -G "$1")
+	[ ${#all[@]} != 0 ] && PICK=${all[RANDOM % ${#all[@]}]}
+}
+
+store() {
+	echo "$2" >"$1"
+}
+
+transfer() {
+	dma /dev/nvme0n1@16M "$1" 1M && dma "$1" /dev/nvme0n1@32M 1M
+}
+
+# file_system NAME: of a block device: made, mounted, used, and unmounted again
+file_system() {
+	local dir=/tmp/races/mnt.$me
+	mkdir -p "$dir"
+	attempt mkfs mkfs.ext4 -q -F -b 4096 "/dev/$1" || return
+	attempt mount mount -o dax "/dev/$1" "$dir" || return
+	attempt fio fio --name=x --directory="$dir" --size=4M --rw=randwrite --bs=4k --ioengine=mmap \
+		--fsync=64 --verify=crc32c --time_based=0
+	attempt "P2P into a file" transfer "$dir/x.0.0"
+	sync -f "$dir"
+	while mountpoint -q "$dir"; do
+		umount "$dir" || sleep 0.1
+	done
+}
+
+# alone NAME COMMAND...: with nobody else at what goes by that name
+alone() {
+	local name=$1
+	shift
+	(flock 9 && "$@") 9>"/tmp/races/lock.$name"
+}
+
+# region NAME: the number of the region that pmemR.N, daxR.N or namespaceR.N
+# belongs to. A namespace's driver that is taken away under a file system with
+# DAX makes the kernel oops by itself, on any pmem. So each region has a lock.
+region() {
+	local number=${1##*/}
+	number=${number//[!0-9.]/}
+	echo "region${number%%.*}"
+}
+
+mount_one() {
+	pick '/sys/bus/nd/devices/*/block/pmem*' && alone "$(region "$PICK")" file_system "${PICK##*/}"
+}
+
+destroy() {
+	attempt destroy timeout 60 ndctl destroy-namespace -f "$1"
+}
+
+destroy_one() {
+	pick '/sys/bus/nd/drivers/*/namespace*' && alone "$(region "$PICK")" destroy "${PICK##*/}"
+}
+
+# One that is opened while it goes away makes the kernel oops when it is mapped:
+# dax_open() takes what dax_get_private() gives for it, NULL. So each function
+# has a lock, but for the one that is unplugged from outside.
+dax_one() {
+	local function
+	pick '/sys/bus/pci/devices/0000:00:*/ndbus*/region*/dax*/dax*' || return
+	function=${PICK#/sys/bus/pci/devices/}
+	alone "${function%%/*}" alone "$(region "$PICK")" attempt "P2P into devdax" transfer "/dev/${PICK##*/}"
+}
+
+create_one() {
+	local modes=(fsdax fsdax devdax sector raw)
+	pick '/sys/bus/nd/devices/region*' &&
+		attempt create timeout 60 ndctl create-namespace -r "${PICK##*/}" -m "${modes[RANDOM % ${#modes[@]}]}" -s 16M
+}
+
+function_of_ours() {
+	local ours
+	mapfile -t ours < <(grep -l 0x1110 /sys/bus/pci/devices/*/device 2>/dev/null)
+	[ ${#ours[@]} != 0 ] && PICK=$(dirname "${ours[RANDOM % ${#ours[@]}]}")
+}
+
+worker() {
+	me=$1
+	RANDOM=$3
+	while [ ! -e /tmp/races/stop ]; do
+		case $2 in
+		binder)
+			function_of_ours || continue
+			alone "${PICK##*/}" attempt unbind store $driver/unbind "${PICK##*/}"
+			attempt bind store $driver/bind "${PICK##*/}"
+			;;
+		remover)
+			function_of_ours || continue
+			alone "${PICK##*/}" attempt remove store "$PICK/remove" 1
+			attempt rescan store /sys/bus/pci/rescan 1
+			sleep 1
+			;;
+		creator) create_one || sleep 0.2 ;;
+		destroyer) destroy_one || sleep 0.2 ;;
+		mounter) mount_one || sleep 0.2 ;;
+		dax) dax_one || sleep 0.2 ;;
+		esac
+	done
+	echo "$me" >>/tmp/races/ended
+}
+
+# the rest runs on the host
+
+# slot present|empty: a removal waits for file systems
+slot() {
+	local i
+	for ((i = 0; i < 20; i++)); do
+		(wait_slot hot "$1") >/dev/null && return
+	done
+	bad "the slot" "$1" "$(guest 'cat /proc/[0-9]*/stack | grep -A5 iopmem')"
+}
+
+test_races() {
+	local workers=(binder binder remover creator creator destroyer mounter mounter mounter dax)
+	local seed=${RACES_SEED:-$RANDOM} end plugged=0 i f at said list
+	shows "bind, unbind, remove, hot-unplug, create, destroy, mount, fio and P2P on 16 functions at once: nothing hangs, and all can be used afterwards"
+	for ((i = 0; i < 16; i++)); do
+		blank race$i
+	done
+	load ids=1af4:1110
+	settle
+	saw "RACES_SEED=$seed"
+	{
+		declare -p driver
+		declare -f attempt pick store transfer file_system alone region mount_one destroy destroy_one dax_one create_one function_of_ours worker
+		echo "worker \"\$@\""
+	} >"$VM/share/worker"
+	run "mkdir -p /tmp/races && rm -rf /tmp/races/*
+		n=0
+		for role in ${workers[*]}; do
+			n=\$((n + 1))
+			setsid bash /host/worker \$role.\$n \$role \$(($seed + n)) >/tmp/races/\$n.log 2>&1 &
+		done"
+
+	truncate -s 64M "$DIR/hot.bar"
+	end=$((SECONDS + ${RACES_SECONDS:-600}))
+	while [ $SECONDS -lt $end ]; do
+		hmp "object_add memory-backend-file,id=hot-mem,mem-path=$DIR/hot.bar,size=64M,share=on" >/dev/null
+		hmp "device_add ivshmem-plain,id=hot,memdev=hot-mem,bus=hot-port" >/dev/null
+		slot present
+		sleep $((RANDOM % 10))
+		hmp "device_del hot" >/dev/null
+		slot empty
+		sleep 3
+		hmp "object_del hot-mem" >/dev/null
+		plugged=$((plugged + 1))
+	done
+	run "touch /tmp/races/stop
+		for i in \$(seq $((120 * SLOW))); do
+			[ \"\$(wc -l </tmp/races/ended)\" = ${#workers[@]} ] && exit 0
+			sleep 1
+		done
+		for p in /proc/[0-9]*; do
+			grep -q /host/worker \$p/cmdline || grep -q ' D ' \$p/stat || continue
+			tr '\0' ' ' <\$p/cmdline; echo; cat \$p/stack
+		done
+		exit 1"
+	run "sort /tmp/races/count.* | uniq -c"
+	list=$OUT
+	while read -r; do saw "$REPLY"; done <<<"$list"
+	saw "plugged and unplugged: $plugged"
+	run "tail -n 4 /tmp/races/*.log"
+	said=$OUT
+	for f in unbind bind remove rescan create destroy mkfs mount fio "P2P into a file" "P2P into devdax"; do
+		grep -q "^ *[1-9][0-9]* $f: done\$" <<<"$list" || bad "what was done" "$f among it" "$said"
+	done
+	vm_find_functions
+	run "for f in ${F[*]}; do [ \$(cat /sys/bus/pci/devices/\$f/device) != 0x1110 ] || [ -e $driver/\$f ] || echo \$f >$driver/bind || exit; done"
+	settle
+	run "ndctl destroy-namespace -f all 2>&1; ndctl list -N"
+	is "namespaces left" "" "$(grep uuid <<<"$OUT")"
+	for ((i = 0; i < 16; i++)); do
+		new_text
+		create race$i raw >/dev/null
+		run "echo '$text' | dd of=$NODE bs=4096 conv=sync,fsync oflag=direct status=none"
+		at=$(found "$text" "$DIR/race$i.bar")
+		[ "$at" = 0 ] || bad "what is stored to race$i" "at 0 of its BAR" "at '$at'"
+	done
+	saw "stored to all 16, and found in their BARs"
+}
+
+# counts FILE: what is in use, one a line. Object counts of the slabs are nearly
+# exact once what CPUs keep for themselves has been given back, and to load a
+# module frees what vmalloc frees late. Events wait in sockets until udev has had
+# them.
+counts() {
+	GUEST_SECONDS=600 run "udevadm settle --timeout=500 && rmmod iopmem_bus && modprobe iopmem_bus && cat /sys/bus/nd/devices/ndbus*/wait_probe >/dev/null &&
+			echo ${F[race0]} >$driver/unbind || exit
+		sync; echo 3 >/proc/sys/vm/drop_caches; sleep 2
+		for c in /sys/kernel/slab/*/shrink; do echo 1 >\$c; done 2>/dev/null
+		awk 'NR > 2 { print \$1, \$2 }' /proc/slabinfo >$1.slab
+		{
+			grep -v 'unpurged\|dup_task_struct\|copy_process\|kernel_clone\|alloc_thread_stack' /proc/vmallocinfo | awk '{ print \"vmalloc\", \$2, \$3 }' | sed 's/+.*//' | sort | uniq -c
+			grep -c @ /sys/kernel/debug/x86/pat_memtype_list | sed 's/^/memtype reservations: /'
+			sed 's/^/iomem /' /proc/iomem
+			find /sys -path /sys/kernel/slab -prune -o -path /sys/kernel/debug -prune -o -print | sed 's/[0-9][0-9]*/N/g' | sort | uniq -c
+		} >$1
+		grep -c . $1"
+}
+
+test_cycles() {
+	local times=${CYCLES:-1000} cycle
+	shows "$times times bind and unbind: slabs, vmalloc, memory types, addresses and sysfs are as before"
+	blank race0
+	load
+	run "echo iopmem >/sys/bus/pci/devices/${F[race0]}/driver_override"
+	cycle="echo ${F[race0]} >$driver/bind && cat /sys/bus/nd/devices/ndbus*/wait_probe >/dev/null && echo ${F[race0]} >$driver/unbind || exit"
+	GUEST_SECONDS=3600 run "for i in \$(seq 50); do $cycle; done"
+	counts /tmp/before	# makes inodes of its own
+	counts /tmp/before
+	GUEST_SECONDS=3600 run "for i in \$(seq $times); do $cycle; done"
+	counts /tmp/after
+	run "diff /tmp/before /tmp/after"
+	run "grep memtype /tmp/after; grep -c ' vmalloc ' /tmp/after; grep -c ^iomem /tmp/after; grep -c ' /sys' /tmp/after"
+	saw "unchanged: $(tr '\n' ' ' <<<"$OUT")(kinds of vmalloc, lines of /proc/iomem, kinds of files in /sys)"
+	run "join <(sort /tmp/before.slab) <(sort /tmp/after.slab) | awk '{ print \$3 - \$2, \$1 }' | sort -rn"
+	saw "slab caches with the most objects more: $(head -n 3 <<<"$OUT" | tr '\n' ' ')"
+	# a slab more or less is no news: less than 1,000 times tell nothing here
+	is "caches with 9 objects more for every 10 times" "" \
+		"$(awk -v most=$((times < 1000 ? 900 : times * 9 / 10)) '$1 >= most' <<<"$OUT")"
+}
+
+runs_in base slow
+
+test_mount() {
+	local i
+	shows "mounted at the moment when the removal has begun: it waits, or the mount fails"
+	blank card
+	load
+	attach card
+	# what is removed before it gives the mount its time
+	for ((i = 0; i < 10; i++)); do
+		create card raw -s 16M
+	done
+	create card fsdax -s 32M
+	run "mkfs.ext4 -q -F -b 4096 $NODE; echo ${F[card]} >$driver/unbind"
+	GUEST_SECONDS=600 run "waited=0
+		for ((i = 0; i < 20; i++)); do
+			echo ${F[card]} >$driver/bind && cat /sys/bus/nd/devices/ndbus*/wait_probe >/dev/null || exit
+			node=/dev/\$(ls /sys/bus/nd/devices/pfn*/block)
+			udevadm settle
+			echo ${F[card]} >$driver/unbind &
+			sleep 0.\$((i / 10))\$((i % 10))
+			until mount -o dax \$node /mnt/a 2>/dev/null; do
+				[ -e \$node ] || break
+			done
+			if mountpoint -q /mnt/a; then
+				sleep 2
+				[ -e $driver/${F[card]} ] || { echo unbound while it is mounted, in round \$i; exit 1; }
+				umount /mnt/a
+				waited=\$((waited + 1))
+			fi
+			wait
+		done
+		echo \$waited times it waited, \$((i - waited)) times the mount failed"
+	saw "$OUT"
+	attach card
+	run "e2fsck -fn /dev/\$(ls /sys/bus/nd/devices/pfn*/block)"
+}
