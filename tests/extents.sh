@@ -88,7 +88,7 @@ test_partition() {
 	printf '\0\0\0\0\203\0\0\0\0\20\0\0\0\40\0\0\0\0\0\0\203\0\0\0\0\140\0\0\0\0\2\0' |
 		dd of="$VM/share/table" bs=1 seek=446 status=none
 	printf '\125\252' | dd of="$VM/share/table" bs=1 seek=510 status=none
-	run "dd if=/host/table of=$NODE conv=fsync status=none; blockdev --rereadpt $NODE; udevadm settle
+	run "dd if=/host/table of=$NODE conv=fsync status=none; udevadm settle; flock $NODE blockdev --rereadpt $NODE; udevadm settle
 		cat /sys/block/${NODE#/dev/}/${NODE#/dev/}p2/{start,size}"
 	is "the second partition, in sectors" "24576 131072" "${OUT/$'\n'/ }"
 	run "mkfs.ext4 -q -F -b 4096 ${NODE}p2 && mount -o dax=always ${NODE}p2 /mnt/a"
