@@ -3,7 +3,7 @@
 # reach the scripts by the environment.
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
-export T KERNEL V KEEP KSRC OUT CUTS SEED
+export T KERNEL V KEEP KSRC OUT CUTS COUNT SEED
 
 kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR)/drivers/nvdimm CONFIG_IOPMEM_BUS=m
 

@@ -47,6 +47,7 @@ each() {
 		echo \$taken points taken\${ends:+:} \$(printf '%s\n' \$ends | sort | uniq -c | sed -n 's/^ *\([0-9]*\) \([A-Za-z].*\)/\1 \2,/p')"
 	# what is refused at once may want none
 	like "$1" "^[${4:+0}1-9][0-9]* points taken" "$OUT"
+	figure "failed allocations: $1" "${OUT%% *}" "clean"
 	places
 }
 
@@ -141,6 +142,7 @@ test_threads() {
 		echo 0xffffffffffffffff >require-end
 		echo \$((n - 1)) points taken\${ends:+:} \$(printf '%s\n' \$ends | sort | uniq -c | sed 's/^ *\([0-9]*\) \(.*\)/\1 with \2 devices,/')"
 	like "probes in threads" "^[1-9][0-9]* points taken" "$OUT"
+	figure "failed allocations: probes in threads" "${OUT%% *}" "clean"
 	run "echo ${F[cut]} >$bind && $(bound cut)"
 }
 

@@ -32,14 +32,14 @@ program() {
 	[ "$rc" = 0 ] || bad "$2" "to succeed" "exit status $rc, $OUT"
 }
 
-# figure NAME: of the last line of OUT
-figure() {
+# number NAME: of the last line of OUT
+number() {
 	sed -n "s/^seed.* $1 \([0-9.]*\).*/\1/p" <<<"$OUT"
 }
 
 # some NAME: at least one was
 some() {
-	[ "$(figure "$1")" -gt 0 ] || bad "$1" "some" "$(figure "$1")"
+	[ "$(number "$1")" -gt 0 ] || bad "$1" "some" "$(number "$1")"
 }
 
 # label_area VERSION: what there is to mutate, a recorded one (see versions.sh),
@@ -75,12 +75,13 @@ labels() {
 	quick
 	program $((60 + N)) "hostile labels ${F[recorded]} $SEED $FIRST $N /host/area-*"
 	saw "$(grep ^seed <<<"$OUT")"
-	is "areas" "$N" "$(figure areas)"
+	is "areas" "$N" "$(number areas)"
 	[ "$N" -lt 50 ] || for n in namespaces dimms_off regions_off created refused found_again; do
 		some $n
 	done
 	slow_again
 	[ "$(data_of recorded)" = "$before" ] || bad "the BAR outside its label area" "as it was" "changes"
+	figure "hostile label areas" "$N" "bound and unbound, SEED=$SEED"
 	saw "the BAR outside its label area: as it was"
 	blank recorded
 	attach recorded
@@ -94,7 +95,7 @@ test_labels() {
 	labels 200
 }
 
-runs_in base slow
+runs_in base torture
 
 test_labels_many() {
 	shows "the same with 10000"
@@ -124,7 +125,7 @@ blocks() {
 		quick
 		program $((60 + 2 * N)) "hostile blocks ${F[pair0]} $SEED $FIRST $((N / 2))"
 		saw "labels $v: $(tr '\n' ' ' <<<"$OUT")"
-		is "areas" $((N / 2)) "$(figure areas)"
+		is "areas" $((N / 2)) "$(number areas)"
 		[ "$N" -lt 50 ] || for n in disabled disks reads; do
 			some $n
 		done
@@ -133,6 +134,7 @@ blocks() {
 			bad "the label area and what belongs to no namespace" "as they were" "changes"
 		run "rmmod iopmem_bus"
 	done
+	figure "hostile info blocks and BTTs" "$N" "nothing else written, SEED=$SEED"
 	saw "the label area and what belongs to no namespace: as they were"
 }
 
@@ -146,8 +148,9 @@ ioctls() {
 	quick
 	program $((120 + N / 100)) "ioctls $1 ${F[pair0]} $SEED $N"
 	saw "$(tr '\n' ' ' <<<"$OUT")"
-	is "calls" "$N" "$(figure calls)"
+	is "calls" "$N" "$(number calls)"
 	like "the driver's own refusals" "^EINVAL [1-9]" "$OUT"
+	figure "random ioctls as $1" "$N" "no report, SEED=$SEED"
 }
 
 # racing_ioctls DEFAULT
@@ -167,7 +170,7 @@ user_ioctls() {
 	ioctls user "$1"
 	like "the kernel refuses to open the nodes" "^opens refused [1-9]" "$OUT"
 	like "of a descriptor for reading" "^EPERM [1-9]" "$OUT"
-	is "label commands that wrote" 0 "$(figure sets)"
+	is "label commands that wrote" 0 "$(number sets)"
 	like "afterwards" "the label area is as it was" "$OUT"
 	slow_again
 }
@@ -189,7 +192,7 @@ test_ioctls_user() {
 	user_ioctls 10000
 }
 
-runs_in base slow
+runs_in base torture
 
 test_blocks_many() {
 	shows "the same with 1000 info blocks and BTTs"

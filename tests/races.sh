@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Many at once, and one often
 # shellcheck shell=bash
-runs_in races slow
+runs_in races torture
 
 # What follows, up to the first case, runs in the guest: "worker N ROLE" for
 # each process. Whoever comes too late is refused, so each attempt is counted as
@@ -185,6 +185,7 @@ test_races() {
 	list=$OUT
 	while read -r; do saw "$REPLY"; done <<<"$list"
 	saw "plugged and unplugged: $plugged"
+	while read -r i f; do figure "many at once: ${f%: done}" "$i" "RACES_SECONDS=${RACES_SECONDS:-600}"; done < <(grep ': done$' <<<"$list")
 	run "tail -n 4 /tmp/races/*.log"
 	said=$OUT
 	for f in unbind bind remove rescan create destroy mkfs mount fio "P2P into a file" "P2P into devdax"; do
@@ -244,6 +245,7 @@ test_cycles() {
 	# a slab more or less is no news: less than 1,000 times tell nothing here
 	is "caches with 9 objects more for every 10 times" "" \
 		"$(awk -v most=$((times < 1000 ? 900 : times * 9 / 10)) '$1 >= most' <<<"$OUT")"
+	figure "bind and unbind of one function" "$times" "all as before"
 }
 
 runs_in base slow
