@@ -660,17 +660,17 @@ err_unregister:
 }
 
 /*
- * Is a block device below @dev open? One that is not takes no more I/O from here
- * on, so that nothing can be mounted from it any more.
+ * Is a block device below @dev open? Those that are not take no more I/O from
+ * here on, so that nothing can be mounted from them any more.
  */
-static int iopmem_find_open(struct device *dev, void *say_for)
+static int iopmem_retire_disks(struct device *dev, void *say_for)
 {
 	struct pci_dev *pdev = say_for;
 	struct gendisk *disk;
 	bool dead;
 
 	if (!dev->class || strcmp(dev->class->name, "block"))
-		return device_for_each_child(dev, say_for, iopmem_find_open);
+		return device_for_each_child(dev, say_for, iopmem_retire_disks);
 
 	disk = dev_to_disk(dev);
 	mutex_lock(&disk->open_mutex); /* nobody opens it meanwhile */
@@ -703,7 +703,7 @@ static void iopmem_remove(struct pci_dev *pdev)
 	int i;
 
 	for (i = 0; device_for_each_child(&pdev->dev, i % 100 ? NULL : pdev,
-					  iopmem_find_open); i++)
+					  iopmem_retire_disks); i++)
 		msleep(100);
 	nvdimm_bus_unregister(bus->nvdimm_bus);
 }
