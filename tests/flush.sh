@@ -43,6 +43,7 @@ test_gone() {
 	run "ls /sys/bus/nd/devices | grep -c . || true"
 	is "nvdimm devices left" 0 "$OUT"
 	run "echo 1 >/sys/bus/pci/devices/${F[cut]}/remove"
+	used_up
 }
 
 runs_in bars
