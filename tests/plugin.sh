@@ -5,7 +5,7 @@
 runs_in none
 
 # meson_tests NAME [SETUP OPTION...]: a build of its own, with all of its tests,
-# or those that SUITES, options of meson test, leave
+# or those that WHICH, options of meson test, leave
 meson_tests() {
 	local name=$1 out
 	shift
@@ -14,7 +14,7 @@ meson_tests() {
 		bad "meson setup $*, compile" "to succeed" "$out"
 	unlike "the compiler's output" "warning:" "$out"
 	# shellcheck disable=SC2086 # options
-	out=$(meson test -C "$work/$name" --print-errorlogs $SUITES 2>&1) || bad "meson test" "to succeed" "$out"
+	out=$(meson test -C "$work/$name" --print-errorlogs $WHICH 2>&1) || bad "meson test" "to succeed" "$out"
 	like "$name" "^Fail: +0" "$out"
 	like "$name" "^Ok: +[1-9]" "$out"
 	unlike "$name" "^(Skipped|Timeout): +[1-9]" "$out"
@@ -22,7 +22,7 @@ meson_tests() {
 
 test_trees() {
 	shows "list in made sysfs trees: each field, bad input, linear in the functions"
-	SUITES="--no-suite memcheck" meson_tests plain -Dwerror=true -Ddocs=enabled
+	WHICH="--no-suite memcheck" meson_tests plain -Dwerror=true -Ddocs=enabled
 }
 
 test_sanitizers() {
@@ -33,7 +33,7 @@ test_sanitizers() {
 
 test_fuzz() {
 	shows "the parsers stand libFuzzer with ASan and UBSan"
-	SUITES="--suite fuzz" CC=clang meson_tests fuzz -Dfuzz=true
+	WHICH="--suite fuzz" CC=clang meson_tests fuzz -Dfuzz=true
 }
 
 test_make() {
@@ -78,7 +78,7 @@ runs_in none slow
 
 test_memcheck() {
 	shows "the same under valgrind"
-	SUITES="--suite memcheck" meson_tests memcheck
+	WHICH="--suite memcheck" meson_tests memcheck
 }
 
 runs_in base
