@@ -17,7 +17,7 @@ noted() {
 
 # inside WORD...: the guest's part
 inside() {
-	run "/host/powercut $1 ${F[card]} ${F[notes]} ${*:2}"
+	run "/host/powercut $1 ${F[victim]} ${F[notes]} ${*:2}"
 }
 
 # up: mark the log, and bring the guest's part
@@ -36,14 +36,14 @@ between() {
 new_card() {
 	namespaces=
 	up
-	blank card notes
+	blank victim notes
 	load
-	attach card
-	create card fsdax -s 64M -n ext4
-	create card fsdax -s 320M -n xfs
-	create card sector -s 32M -n sector
-	create card raw -s 32M -n raw
-	create card devdax -s 32M -n devdax
+	attach victim
+	create victim fsdax -s 64M -n ext4
+	create victim fsdax -s 320M -n xfs
+	create victim sector -s 32M -n sector
+	create victim raw -s 32M -n raw
+	create victim devdax -s 32M -n devdax
 	inside prepare
 	namespaces=$OUT
 	is "namespaces" 5 "$(wc -l <<<"$namespaces")"
@@ -142,8 +142,8 @@ test_many() {
 # acknowledged write, in the middle of the block
 over() {
 	local at
-	for at in $(found "cut $1:${acked[$1]} " "$DIR/card.bar" | sed -n '32~64p'); do
-		printf '%s' "$2" | dd of="$DIR/card.bar" bs=1 seek="$at" conv=notrunc status=none
+	for at in $(found "cut $1:${acked[$1]} " "$DIR/victim.bar" | sed -n '32~64p'); do
+		printf '%s' "$2" | dd of="$DIR/victim.bar" bs=1 seek="$at" conv=notrunc status=none
 	done
 }
 
@@ -163,7 +163,7 @@ test_noticed() {
 	shows "what is lost, torn, damaged or older than acknowledged is noticed, of each kind"
 	trap used_up EXIT
 	new_card
-	tail -c 128K "$DIR/card.bar" >"$work/labels"
+	tail -c 128K "$DIR/victim.bar" >"$work/labels"
 	mapfile -t acked < <(noted 2)
 	inside work 0 nice none
 	cut_power 2000
@@ -174,14 +174,14 @@ test_noticed() {
 	ahead 3 3
 	over 4 "cut 4:1 "
 	over 6 "cut 6:${acked[6]} damaged"
-	for at in $(found "$(printf %0200d $((acked[7] * 7919)))" "$DIR/card.bar"); do
-		printf 1 | dd of="$DIR/card.bar" bs=1 seek="$at" conv=notrunc status=none
+	for at in $(found "$(printf %0200d $((acked[7] * 7919)))" "$DIR/victim.bar"); do
+		printf 1 | dd of="$DIR/victim.bar" bs=1 seek="$at" conv=notrunc status=none
 	done
 	ahead 8 100
 	ahead 9 2
 	# in the older labels the namespace is not there, as after each 8th update
 	[ $((acked[10] % 8)) -lt 6 ] || ahead 10 2
-	dd if="$work/labels" of="$DIR/card.bar" bs=128K seek=8191 conv=notrunc status=none
+	dd if="$work/labels" of="$DIR/victim.bar" bs=128K seek=8191 conv=notrunc status=none
 	namespaces+=$'\nsixth raw 33554432 6c7574d0-0000-4000-8000-000000000006'
 	OUT=$(power_up 2>&1) && bad "power_up" "findings" "$OUT"
 	for said in "/mnt/a/create: block [0-9]+: write [0-9]+ was acknowledged, (found: [0-9]+|cannot be read)$" \

@@ -253,7 +253,7 @@ machine() {
 		# it is booted often
 		APPEND+=" loglevel=5 mitigations=off"
 		MODULES+=(ext4 xfs nd_pmem nd_btt device_dax dax_pmem)
-		bar card 1G 10
+		bar victim 1G 10
 		bar_on_root notes 1M 18.0
 		;;
 	nopat)
