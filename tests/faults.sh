@@ -174,34 +174,6 @@ test_labels() {
 	done
 }
 
-test_namespace() {
-	local ns
-	shows "each allocation of giving a namespace its size and of taking it fails once: it is whole or absent"
-	blank cut
-	load
-	attach cut
-	run "ndctl disable-region $(region_of cut) && ndctl init-labels -f nmem0 && ndctl enable-region $(region_of cut)
-		cat /sys/bus/nd/devices/ndbus*/wait_probe >/dev/null; ls -d /sys/bus/nd/devices/namespace*"
-	ns=$(tail -n 1 <<<"$OUT")
-	run "cat /proc/sys/kernel/random/uuid >$ns/uuid"
-	each "size 32 MiB" "failnth write $ns/size $((32 << 20))" "
-		case \$(cat $ns/size) in
-		$((32 << 20))) echo 0 >$ns/size ;;
-		0) ;;
-		*) exit 1 ;;
-		esac
-		cat /proc/sys/kernel/random/uuid >$ns/uuid || exit
-		$(bound cut)"
-	run "echo $((32 << 20)) >$ns/size"
-	each "size 0" "failnth write $ns/size 0" "
-		case \$(cat $ns/size) in
-		$((32 << 20))) ;;
-		0) cat /proc/sys/kernel/random/uuid >$ns/uuid && echo $((32 << 20)) >$ns/size ;;
-		*) exit 1 ;;
-		esac
-		$(bound cut)"
-}
-
 # parse PARAMETERS [END]: load the module with them
 parse() {
 	each "$1" "failnth load $module '$1'" "

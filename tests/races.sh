@@ -74,24 +74,31 @@ destroy() {
 	attempt destroy timeout 60 ndctl destroy-namespace -f "$1"
 }
 
-destroy_one() {
-	pick '/sys/bus/nd/drivers/*/namespace*' && alone "$(region "$PICK")" destroy "${PICK##*/}"
+# Two things that go wrong in the kernel itself while a function is unbound, and
+# so each function has a lock, but for the one that is unplugged from outside. A
+# device-dax node that is opened meanwhile oopses when it is mapped: dax_open()
+# takes what dax_get_private() gives for it, NULL. And writing a label takes the
+# dimm's data, which are gone.
+#
+# bound PATTERN COMMAND...: on one of what there is below such a function, in PICK
+bound() {
+	local function
+	pick "/sys/bus/pci/devices/0000:00:*/ndbus*/$1" || return
+	function=${PICK#/sys/bus/pci/devices/}
+	alone "${function%%/*}" "${@:2}"
 }
 
-# One that is opened while it goes away makes the kernel oops when it is mapped:
-# dax_open() takes what dax_get_private() gives for it, NULL. So each function
-# has a lock, but for the one that is unplugged from outside.
+destroy_one() {
+	bound 'region*/namespace*/driver' eval 'PICK=${PICK%/driver}; alone "$(region "$PICK")" destroy "${PICK##*/}"'
+}
+
 dax_one() {
-	local function
-	pick '/sys/bus/pci/devices/0000:00:*/ndbus*/region*/dax*/dax*' || return
-	function=${PICK#/sys/bus/pci/devices/}
-	alone "${function%%/*}" alone "$(region "$PICK")" attempt "P2P into devdax" transfer "/dev/${PICK##*/}"
+	bound 'region*/dax*/dax*' eval 'alone "$(region "$PICK")" attempt "P2P into devdax" transfer "/dev/${PICK##*/}"'
 }
 
 create_one() {
 	local modes=(fsdax fsdax devdax sector raw)
-	pick '/sys/bus/nd/devices/region*' &&
-		attempt create timeout 60 ndctl create-namespace -r "${PICK##*/}" -m "${modes[RANDOM % ${#modes[@]}]}" -s 16M
+	bound 'region*' eval 'attempt create timeout 60 ndctl create-namespace -r "${PICK##*/}" -m "${modes[RANDOM % ${#modes[@]}]}" -s 16M'
 }
 
 function_of_ours() {
@@ -148,7 +155,7 @@ test_races() {
 	saw "RACES_SEED=$seed"
 	{
 		declare -p driver
-		declare -f attempt pick store transfer file_system alone region mount_one destroy destroy_one dax_one create_one function_of_ours worker
+		declare -f attempt pick store transfer file_system alone region bound mount_one destroy destroy_one dax_one create_one function_of_ours worker
 		echo "worker \"\$@\""
 	} >"$VM/share/worker"
 	run "mkdir -p /tmp/races && rm -rf /tmp/races/*
