@@ -257,33 +257,6 @@ test_config() {
 	registers "all ones in the BAR" BASE_ADDRESS_2.l=0xffffffff BASE_ADDRESS_3.l=0xffffffff
 }
 
-test_config_soft() {
-	local soft=10000:00:00.0
-	shows "other ids, and another size of a resizable BAR, below the driver: it goes on with what it was bound to"
-	blank card
-	load
-	F[soft]=$soft
-	run "insmod /usr/local/bin/softbridge.ko size=$((128 << 20)) target=${F[card]} offset=$((256 << 20))"
-	settle
-	kept_namespace soft
-	run "echo 0x12345678 >/sys/module/softbridge/parameters/id; setpci -s $soft VENDOR_ID.l"
-	is "the ids" 12345678 "$OUT"
-	fsync_works "with other ids"
-	detach soft
-	attach soft
-	fsync_works "bound again"
-	run "echo 0 >/sys/module/softbridge/parameters/id"
-	fails "Device or resource busy" "echo 6 >/sys/bus/pci/devices/$soft/resource2_resize"
-	run "setpci -s $soft ECAP_REBAR+8.l=00000622; setpci -s $soft ECAP_REBAR+8.l"
-	is "the size in its register, 64 MiB" 00000622 "$OUT"
-	fsync_works "with another size in the register"
-	run "cat /sys/bus/nd/devices/$(region_of soft)/size"
-	is "the region's size" $(((128 << 20) - area)) "$OUT"
-	detach soft
-	attach soft
-	fsync_works "bound again"
-}
-
 test_sysfs() {
 	shows "garbage in every writable file of the module, the driver and the function's nd bus: refused, or what the file is for, and nothing else changes"
 	blank pair0
@@ -347,4 +320,33 @@ test_sysfs() {
 	attach pair0
 	run "ndctl list -N | grep -c '\"uuid\"'"
 	is "bound again" 2 "$OUT"
+}
+
+runs_in base slow
+
+test_config_soft() {
+	local soft=10000:00:00.0
+	shows "other ids, and another size of a resizable BAR, below the driver: it goes on with what it was bound to"
+	blank card
+	load
+	F[soft]=$soft
+	run "insmod /usr/local/bin/softbridge.ko size=$((128 << 20)) target=${F[card]} offset=$((256 << 20))"
+	settle
+	kept_namespace soft
+	run "echo 0x12345678 >/sys/module/softbridge/parameters/id; setpci -s $soft VENDOR_ID.l"
+	is "the ids" 12345678 "$OUT"
+	fsync_works "with other ids"
+	detach soft
+	attach soft
+	fsync_works "bound again"
+	run "echo 0 >/sys/module/softbridge/parameters/id"
+	fails "Device or resource busy" "echo 6 >/sys/bus/pci/devices/$soft/resource2_resize"
+	run "setpci -s $soft ECAP_REBAR+8.l=00000622; setpci -s $soft ECAP_REBAR+8.l"
+	is "the size in its register, 64 MiB" 00000622 "$OUT"
+	fsync_works "with another size in the register"
+	run "cat /sys/bus/nd/devices/$(region_of soft)/size"
+	is "the region's size" $(((128 << 20) - area)) "$OUT"
+	detach soft
+	attach soft
+	fsync_works "bound again"
 }

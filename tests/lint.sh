@@ -10,6 +10,8 @@ test_lint() {
 	saw "$(grep -c ': clean' <<<"$out") checks clean"
 }
 
+runs_in none slow
+
 test_lint_finds() {
 	local out
 	shows "what is wrong in the driver or in a script makes lint fail, with the place"

@@ -121,13 +121,6 @@ engines() {
 	through drive card "$1" drive2 64M
 }
 
-test_engines_ext4() {
-	shows "drive to file on ext4 to another drive, 4 KiB to 64 MiB, by psync, libaio and io_uring"
-	start
-	with_fs "$mkfs_ext4"
-	engines /mnt/a/file
-}
-
 test_registered_buffers() {
 	local refused="registering the mapping: Operation not supported"
 	shows "io_uring's registered buffers: refused on fsdax, and on devdax by 6.1"
@@ -353,6 +346,13 @@ test_topologies() {
 }
 
 runs_in p2p slow
+
+test_engines_ext4() {
+	shows "drive to file on ext4 to another drive, 4 KiB to 64 MiB, by psync, libaio and io_uring"
+	start
+	with_fs "$mkfs_ext4"
+	engines /mnt/a/file
+}
 
 test_unaligned() {
 	local engine where at answer memory
