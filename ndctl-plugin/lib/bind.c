@@ -28,11 +28,6 @@ struct iopmem_binding {
 	char *saved;
 };
 
-static bool same(const char *a, const char *b)
-{
-	return a && b ? !strcmp(a, b) : a == b;
-}
-
 static int set(struct iopmem_ctx *ctx, char **part, const char *value)
 {
 	char *copy = value ? strdup(value) : NULL;
@@ -254,8 +249,6 @@ static int binding_read(struct iopmem_ctx *ctx, const char *address,
 {
 	char path[PATH_MAX], buf[PATH_MAX];
 	struct iopmem_binding *b;
-	const char *slash;
-	ssize_t n;
 	int rc;
 
 	b = calloc(1, sizeof(*b));
@@ -273,15 +266,11 @@ static int binding_read(struct iopmem_ctx *ctx, const char *address,
 	if (rc)
 		goto err;
 
-	snprintf(path, sizeof(path), SYSFS_PCI "/%s/driver", address);
-	n = readlink(path, buf, sizeof(buf) - 1);
-	if (n > 0) {
-		buf[n] = 0;
-		slash = strrchr(buf, '/');
-		rc = set(ctx, &b->driver, slash ? slash + 1 : buf);
-	} else {
+	snprintf(path, sizeof(path), SYSFS_PCI "/%s", address);
+	if (sysfs_read_link(path, "driver", buf, sizeof(buf)) > 0)
+		rc = set(ctx, &b->driver, buf);
+	else
 		rc = wait_for_removal(ctx, address);
-	}
 	if (rc)
 		goto err;
 	rc = driverctl_saved(ctx, address, &b->saved);
@@ -418,7 +407,7 @@ static void log_close(int fd, const char *address, char *said, size_t size)
 static int enter_driver(struct iopmem_binding *now, const char *driver)
 {
 	struct iopmem_ctx *ctx = now->ctx;
-	bool ours = same(driver, DRIVER);
+	bool ours = same_string(driver, DRIVER);
 	int rc, log = ours ? log_open() : -1;
 	char said[400];
 
@@ -462,15 +451,15 @@ static void see_what_is_done(struct iopmem_binding *now)
 static int step(struct iopmem_binding *now, const struct iopmem_binding *want,
 		bool may_end)
 {
-	bool save = !same(now->saved, want->saved);
+	bool save = !same_string(now->saved, want->saved);
 	int rc;
 
-	if (!same(now->override, want->override)) {
+	if (!same_string(now->override, want->override)) {
 		rc = write_override(now, want->override);
 		if (rc)
 			return rc;
 	}
-	if (now->driver && (save || !same(now->driver, want->driver))) {
+	if (now->driver && (save || !same_string(now->driver, want->driver))) {
 		rc = leave_driver(now, may_end);
 		if (rc)
 			return rc;
@@ -484,7 +473,7 @@ static int step(struct iopmem_binding *now, const struct iopmem_binding *want,
 		rc = set(now->ctx, &now->saved, want->saved);
 		if (rc)
 			return rc;
-		if (!same(want->saved, want->override)) {
+		if (!same_string(want->saved, want->override)) {
 			rc = write_override(now, want->override);
 			if (rc)
 				return rc;
@@ -498,8 +487,8 @@ static int step(struct iopmem_binding *now, const struct iopmem_binding *want,
 static bool same_binding(const struct iopmem_binding *a,
 			 const struct iopmem_binding *b)
 {
-	return same(a->driver, b->driver) && same(a->override, b->override) &&
-		same(a->saved, b->saved);
+	return same_string(a->driver, b->driver) && same_string(a->override, b->override) &&
+		same_string(a->saved, b->saved);
 }
 
 /* Back to @was, with the message of what has gone wrong */
@@ -613,14 +602,14 @@ static int check_holders(struct iopmem_function *fn)
 static bool is_there(const struct iopmem_binding *b, const char *driver,
 		     unsigned int flags)
 {
-	return same(b->driver, driver) &&
-		(!(flags & IOPMEM_PERSIST) || same(b->saved, driver));
+	return same_string(b->driver, driver) &&
+		(!(flags & IOPMEM_PERSIST) || same_string(b->saved, driver));
 }
 
 static int can_bind(struct iopmem_function *fn, unsigned int flags,
 		    const struct iopmem_binding *now)
 {
-	bool ours = same(now->driver, DRIVER);
+	bool ours = same_string(now->driver, DRIVER);
 	int rc;
 
 	if (is_there(now, DRIVER, flags))
@@ -631,7 +620,7 @@ static int can_bind(struct iopmem_function *fn, unsigned int flags,
 	if (!rc && now->driver && !ours && !(flags & IOPMEM_FORCE))
 		rc = failed(fn->ctx, -EBUSY, "%s: the driver %s has it",
 			    fn->name, now->driver);
-	if (!rc && flags & IOPMEM_PERSIST && !same(now->saved, DRIVER))
+	if (!rc && flags & IOPMEM_PERSIST && !same_string(now->saved, DRIVER))
 		rc = driverctl_check(fn->ctx, fn->name);
 	if (!rc && now->driver)
 		rc = check_holders(fn);
@@ -656,11 +645,11 @@ static int can_unbind(struct iopmem_function *fn, unsigned int flags,
 {
 	int rc;
 
-	if (now->driver && !same(now->driver, DRIVER))
+	if (now->driver && !same_string(now->driver, DRIVER))
 		return failed(fn->ctx, -EBUSY, "%s: the driver %s has it, not "
 			      DRIVER, fn->name, now->driver);
 	rc = check_root(fn);
-	if (!rc && flags & IOPMEM_PERSIST && same(now->saved, DRIVER))
+	if (!rc && flags & IOPMEM_PERSIST && same_string(now->saved, DRIVER))
 		rc = driverctl_check(fn->ctx, fn->name);
 	if (!rc && now->driver && !(flags & IOPMEM_FORCE))
 		rc = check_holders(fn);
@@ -691,7 +680,7 @@ EXPORT int iopmem_function_bind(struct iopmem_function *fn,
 	if (rc)
 		return rc;
 	rc = can_bind(fn, flags, was);
-	if (!rc && !same(was->driver, DRIVER))
+	if (!rc && !same_string(was->driver, DRIVER))
 		rc = module_load(fn->ctx);
 	if (rc) {
 		iopmem_binding_free(was);
@@ -722,9 +711,9 @@ EXPORT int iopmem_function_unbind(struct iopmem_function *fn,
 		iopmem_binding_free(was);
 		return rc;
 	}
-	forget = flags & IOPMEM_PERSIST && same(was->saved, DRIVER);
+	forget = flags & IOPMEM_PERSIST && same_string(was->saved, DRIVER);
 	want = (struct iopmem_binding){
-		.override = same(was->override, DRIVER) ? NULL : was->override,
+		.override = same_string(was->override, DRIVER) ? NULL : was->override,
 		.saved = forget ? NULL : was->saved,
 	};
 	return change(was, &want, before);
@@ -759,7 +748,7 @@ EXPORT bool iopmem_function_is_persistent(struct iopmem_function *fn)
 	bool persistent;
 
 	driverctl_saved(fn->ctx, fn->name, &saved);
-	persistent = same(saved, DRIVER);
+	persistent = same_string(saved, DRIVER);
 	free(saved);
 	return persistent;
 }

@@ -50,16 +50,14 @@ static int read_resource(struct iopmem_function *fn)
 /* No driver link: no driver. */
 static int read_driver(struct iopmem_function *fn)
 {
-	char buf[PATH_MAX];
-	int n = sysfs_read_link(fn, "driver", buf, sizeof(buf));
-	char *slash;
+	char buf[NAME_MAX + 1];
+	int n = sysfs_read_link(fn->syspath, "driver", buf, sizeof(buf));
 
 	if (n == -ENOENT)
 		return 0;
 	if (n < 0)
 		return n;
-	slash = strrchr(buf, '/');
-	fn->driver = strdup(slash ? slash + 1 : buf);
+	fn->driver = strdup(buf);
 	return fn->driver ? 0 : -ENOMEM;
 }
 
@@ -402,16 +400,14 @@ EXPORT int iopmem_function_get_numa_node(struct iopmem_function *fn)
 
 EXPORT int iopmem_function_get_iommu_group(struct iopmem_function *fn)
 {
-	char buf[PATH_MAX], *slash;
+	char buf[NAME_MAX + 1];
 	struct text t;
 	uint64_t group;
+	int n = sysfs_read_link(fn->syspath, "iommu_group", buf, sizeof(buf));
 
-	if (sysfs_read_link(fn, "iommu_group", buf, sizeof(buf)) < 0)
+	if (n < 0)
 		return -1;
-	slash = strrchr(buf, '/');
-	if (!slash)
-		return -1;
-	t = (struct text){ slash + 1, slash + strlen(slash) };
+	t = (struct text){ buf, buf + n };
 	if (text_dec(&t, INT_MAX, &group) || !text_is_empty(&t))
 		return -1;
 	return group;

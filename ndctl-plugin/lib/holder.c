@@ -53,11 +53,6 @@ static void *grow(struct search *s, void *array, size_t n, size_t size)
 	return more;
 }
 
-static bool same_path(const char *a, const char *b)
-{
-	return a && b ? !strcmp(a, b) : a == b;
-}
-
 static void add_holder(struct search *s, const struct iopmem_holder *h,
 		       const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -74,7 +69,7 @@ static void add_holder(struct search *s, const struct iopmem_holder *h,
 	for (i = 0; i < fn->num_holders; i++)
 		if (fn->holders[i].kind == h->kind &&
 		    !strcmp(fn->holders[i].device, h->device) &&
-		    same_path(fn->holders[i].path, h->path) &&
+		    same_string(fn->holders[i].path, h->path) &&
 		    (h->kind != IOPMEM_HOLDER_PROCESS ||
 		     fn->holders[i].pid == h->pid))
 			return;
@@ -144,15 +139,11 @@ static void add_device(struct search *s, bool block, const char *name,
 
 static bool is_block(const char *path)
 {
-	char link[PATH_MAX + 16], target[PATH_MAX];
-	ssize_t n;
+	char subsystem[64];
 
-	snprintf(link, sizeof(link), "%s/subsystem", path);
-	n = readlink(link, target, sizeof(target) - 1);
-	if (n < 0)
-		return false;
-	target[n] = 0;
-	return !strcmp(strrchr(target, '/') ?: "", "/block");
+	return sysfs_read_link(path, "subsystem", subsystem,
+			       sizeof(subsystem)) > 0 &&
+		!strcmp(subsystem, "block");
 }
 
 /* What is made of a block device: dm, md and the like */

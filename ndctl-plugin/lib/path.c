@@ -262,19 +262,7 @@ static int look_at_commands(struct iopmem_path *p)
 static int look_at_iommu(struct iopmem_path *p, struct iopmem_function *from,
 			 bool *translates)
 {
-	static const struct {
-		const char *type;
-		const char *means;
-	} types[] = {
-		{ "identity", "addresses go out as they are" },
-		{ "blocked", "it can do no DMA" },
-		{ "DMA", "addresses are translated in the root complex, so that DMA goes there" },
-		{
-		"DMA-FQ", "addresses are translated in the root complex, so that DMA goes there" },
-	};
-	const char *type, *means =
-	"who has the group decides how addresses are translated in the root complex";
-	size_t i;
+	const char *type, *means;
 	int rc;
 
 	rc = iopmem_function_get_iommu_type(from, &type);
@@ -285,9 +273,16 @@ static int look_at_iommu(struct iopmem_path *p, struct iopmem_function *from,
 	}
 	if (rc < 0)
 		return rc;
-	for (i = 0; i < ARRAY_SIZE(types); i++)
-		if (!strcmp(type, types[i].type))
-			means = types[i].means;
+	if (!strcmp(type, "identity"))
+		means = "addresses go out as they are";
+	else if (!strcmp(type, "blocked"))
+		means = "it can do no DMA";
+	else if (!strncmp(type, "DMA", 3))	/* also "DMA-FQ" */
+		means =
+		"addresses are translated in the root complex, so that DMA goes there";
+	else
+		means =
+		"who has the group decides how addresses are translated in the root complex";
 	why(p, "the IOMMU group of %s has the type %s: %s", from->name, type,
 	    means);
 	*translates = strcmp(type, "identity") != 0;

@@ -3,6 +3,7 @@
 #define _IOPMEM_PRIVATE_H_
 
 #include <stdarg.h>
+#include <string.h>
 #include <syslog.h>
 
 #include "iopmem.h"
@@ -109,6 +110,12 @@ struct iopmem_ctx {
 	size_t kconfig_len;
 };
 
+/* Either may be NULL. */
+static inline bool same_string(const char *a, const char *b)
+{
+	return a && b ? !strcmp(a, b) : a == b;
+}
+
 /* libiopmem.c */
 /* Sets the context's message and returns @rc. */
 int failed(struct iopmem_ctx *ctx, int rc, const char *format, ...)
@@ -124,9 +131,11 @@ void log_message(struct iopmem_ctx *ctx, int priority, const char *file,
 int sysfs_read(const char *path, char *buf, size_t size);
 int sysfs_read_attr(struct iopmem_function *fn, const char *attr, char *buf,
 		    size_t size);
-/* The target of a link, its length or -errno. */
-int sysfs_read_link(struct iopmem_function *fn, const char *attr, char *buf,
-		    size_t size);
+/*
+ * The last component of a link's target, as the name of a driver, a group or a
+ * subsystem is; its length or -errno.
+ */
+int sysfs_read_link(const char *dir, const char *link, char *buf, size_t size);
 /* All of a file of any length, to be freed. */
 int sysfs_read_all(const char *path, char **buf, size_t *len);
 

@@ -28,35 +28,30 @@ int sysfs_read(const char *path, char *buf, size_t size)
 	return n;
 }
 
-static int attr_path(struct iopmem_function *fn, const char *attr, char *path)
-{
-	int n = snprintf(path, PATH_MAX, "%s/%s", fn->syspath, attr);
-
-	return n < PATH_MAX ? 0 : -ENAMETOOLONG;
-}
-
 int sysfs_read_attr(struct iopmem_function *fn, const char *attr, char *buf,
 		    size_t size)
 {
 	char path[PATH_MAX];
-	int rc = attr_path(fn, attr, path);
 
-	return rc ? rc : sysfs_read(path, buf, size);
+	if (snprintf(path, sizeof(path), "%s/%s", fn->syspath, attr) >= PATH_MAX)
+		return -ENAMETOOLONG;
+	return sysfs_read(path, buf, size);
 }
 
-int sysfs_read_link(struct iopmem_function *fn, const char *attr, char *buf,
-		    size_t size)
+int sysfs_read_link(const char *dir, const char *link, char *buf, size_t size)
 {
-	char path[PATH_MAX];
-	ssize_t n = attr_path(fn, attr, path);
+	char path[PATH_MAX], target[PATH_MAX];
+	const char *slash;
+	ssize_t n;
 
-	if (n)
-		return n;
-	n = readlink(path, buf, size - 1);
+	if (snprintf(path, sizeof(path), "%s/%s", dir, link) >= PATH_MAX)
+		return -ENAMETOOLONG;
+	n = readlink(path, target, sizeof(target) - 1);
 	if (n < 0)
 		return -errno;
-	buf[n] = 0;
-	return n;
+	target[n] = 0;
+	slash = strrchr(target, '/');
+	return snprintf(buf, size, "%s", slash ? slash + 1 : target);
 }
 
 int sysfs_read_all(const char *path, char **buf, size_t *len)
