@@ -13,10 +13,8 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <linux/aio_abi.h>
-#include <linux/io_uring.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
+#include <libaio.h>
+#include <liburing.h>
 #include "mapping.h"
 
 #define DEPTH	8	/* requests in flight */
@@ -63,126 +61,93 @@ static void psync_reap(void)
 {
 }
 
-static aio_context_t aio;
+/* For what returns a negative error number */
+static void must(const char *what, int rc)
+{
+	if (rc < 0) {
+		errno = -rc;
+		err(1, "%s", what);
+	}
+}
+
+static io_context_t aio;
 
 static void libaio_setup(void)
 {
-	if (syscall(SYS_io_setup, DEPTH, &aio))
-		err(1, "io_setup");
+	must("io_setup", io_setup(DEPTH, &aio));
 }
 
 static void libaio_submit(uint64_t done)
 {
-	struct iocb cb = {
-		.aio_data = done,
-		.aio_lio_opcode = job.reads ? IOCB_CMD_PREAD : IOCB_CMD_PWRITE,
-		.aio_fildes = job.fd,
-		.aio_buf = (uintptr_t)job.map + done,
-		.aio_nbytes = size_of(done),
-		.aio_offset = job.at + done,
-	}, *list = &cb;
+	struct iocb cb, *list = &cb;
+	int rc;
 
-	if (syscall(SYS_io_submit, aio, 1, &list) != 1)
-		check(done, -errno);
+	if (job.reads)
+		io_prep_pread(&cb, job.fd, job.map + done, size_of(done),
+			      job.at + done);
+	else
+		io_prep_pwrite(&cb, job.fd, job.map + done, size_of(done),
+			       job.at + done);
+	cb.data = (void *)(uintptr_t)done;
+	rc = io_submit(aio, 1, &list);
+	if (rc < 0)
+		check(done, rc);
 }
 
 static void libaio_reap(void)
 {
 	struct io_event event;
 
-	if (syscall(SYS_io_getevents, aio, 1, 1, &event, NULL) != 1)
-		err(1, "io_getevents");
-	check(event.data, event.res);
+	must("io_getevents", io_getevents(aio, 1, 1, &event, NULL));
+	check((uintptr_t)event.data, (long)event.res);
 }
 
-static struct {
-	int fd, fixed;
-	unsigned int *sq_tail, *sq_mask, *sq_array;
-	unsigned int *cq_head, *cq_tail, *cq_mask;
-	struct io_uring_sqe *sqes;
-	struct io_uring_cqe *cqes;
-} ring;
+static struct io_uring ring;
+static int fixed;
 
-static char *ring_map(uint64_t length, uint64_t offset)
+static void uring_setup(void)
 {
-	char *p = mmap(NULL, length, PROT_READ | PROT_WRITE,
-		       MAP_SHARED | MAP_POPULATE, ring.fd, offset);
-
-	if (p == MAP_FAILED)
-		err(1, "io_uring: mmap");
-	return p;
-}
-
-static void io_uring_setup(void)
-{
-	struct io_uring_params p = {};
-	char *sq, *cq;
-
-	ring.fd = syscall(SYS_io_uring_setup, DEPTH, &p);
-	if (ring.fd < 0)
-		err(1, "io_uring_setup");
-	sq = ring_map(p.sq_off.array + p.sq_entries * sizeof(unsigned int),
-		      IORING_OFF_SQ_RING);
-	cq = ring_map(p.cq_off.cqes +
-		      p.cq_entries * sizeof(struct io_uring_cqe),
-		      IORING_OFF_CQ_RING);
-	ring.sqes = (void *)ring_map(p.sq_entries * sizeof(*ring.sqes),
-				     IORING_OFF_SQES);
-	ring.sq_tail = (void *)(sq + p.sq_off.tail);
-	ring.sq_mask = (void *)(sq + p.sq_off.ring_mask);
-	ring.sq_array = (void *)(sq + p.sq_off.array);
-	ring.cq_head = (void *)(cq + p.cq_off.head);
-	ring.cq_tail = (void *)(cq + p.cq_off.tail);
-	ring.cq_mask = (void *)(cq + p.cq_off.ring_mask);
-	ring.cqes = (void *)(cq + p.cq_off.cqes);
+	must("io_uring", io_uring_queue_init(DEPTH, &ring, 0));
 }
 
 static void fixed_setup(void)
 {
 	struct iovec all = { job.map, job.length };
 
-	io_uring_setup();
-	if (syscall(SYS_io_uring_register, ring.fd, IORING_REGISTER_BUFFERS,
-		    &all, 1))
-		err(1, "io_uring: registering the mapping");
-	ring.fixed = 1;
+	uring_setup();
+	must("io_uring: registering the mapping",
+	     io_uring_register_buffers(&ring, &all, 1));
+	fixed = 1;
 }
 
-static void io_uring_submit(uint64_t done)
+static void uring_submit(uint64_t done)
 {
-	unsigned int tail = *ring.sq_tail, i = tail & *ring.sq_mask;
-	int op;
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&ring);
+	uint64_t at = job.at + done;
+	char *p = job.map + done;
+	int rc;
 
-	if (ring.fixed)
-		op = job.reads ? IORING_OP_READ_FIXED : IORING_OP_WRITE_FIXED;
+	if (fixed && job.reads)
+		io_uring_prep_read_fixed(sqe, job.fd, p, size_of(done), at, 0);
+	else if (fixed)
+		io_uring_prep_write_fixed(sqe, job.fd, p, size_of(done), at, 0);
+	else if (job.reads)
+		io_uring_prep_read(sqe, job.fd, p, size_of(done), at);
 	else
-		op = job.reads ? IORING_OP_READ : IORING_OP_WRITE;
-	ring.sqes[i] = (struct io_uring_sqe) {
-		.opcode = op,
-		.fd = job.fd,
-		.off = job.at + done,
-		.addr = (uintptr_t)job.map + done,
-		.len = size_of(done),
-		.user_data = done,
-	};
-	ring.sq_array[i] = i;
-	__atomic_store_n(ring.sq_tail, tail + 1, __ATOMIC_RELEASE);
-	if (syscall(SYS_io_uring_enter, ring.fd, 1, 0, 0, NULL, 0) != 1)
-		check(done, -errno);
+		io_uring_prep_write(sqe, job.fd, p, size_of(done), at);
+	io_uring_sqe_set_data64(sqe, done);
+	rc = io_uring_submit(&ring);
+	if (rc < 0)
+		check(done, rc);
 }
 
-static void io_uring_reap(void)
+static void uring_reap(void)
 {
-	unsigned int head = *ring.cq_head;
 	struct io_uring_cqe *cqe;
 
-	while (__atomic_load_n(ring.cq_tail, __ATOMIC_ACQUIRE) == head)
-		if (syscall(SYS_io_uring_enter, ring.fd, 0, 1,
-			    IORING_ENTER_GETEVENTS, NULL, 0) < 0)
-			err(1, "io_uring_enter");
-	cqe = &ring.cqes[head & *ring.cq_mask];
+	must("io_uring: waiting", io_uring_wait_cqe(&ring, &cqe));
 	check(cqe->user_data, cqe->res);
-	__atomic_store_n(ring.cq_head, head + 1, __ATOMIC_RELEASE);
+	io_uring_cqe_seen(&ring, cqe);
 }
 
 static const struct engine {
@@ -193,8 +158,8 @@ static const struct engine {
 } engines[] = {
 	{ "psync", psync_setup, psync_submit, psync_reap },
 	{ "libaio", libaio_setup, libaio_submit, libaio_reap },
-	{ "io_uring", io_uring_setup, io_uring_submit, io_uring_reap },
-	{ "fixed", fixed_setup, io_uring_submit, io_uring_reap },
+	{ "io_uring", uring_setup, uring_submit, uring_reap },
+	{ "fixed", fixed_setup, uring_submit, uring_reap },
 };
 
 static const struct engine *find_engine(const char *name)

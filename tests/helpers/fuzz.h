@@ -123,3 +123,19 @@ static inline double seconds(void)
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return t.tv_sec + t.tv_nsec / 1e9;
 }
+
+/* What has been found wrong, and at which of the runs it was */
+__attribute__((format(printf, 3, 4), noreturn))
+static inline void found_bad(const char *unit, uint64_t n, const char *what,
+			     ...)
+{
+	va_list ap;
+
+	printf("%s %" PRIu64 ": ", unit, n);
+	va_start(ap, what);
+	vprintf(what, ap);
+	va_end(ap);
+	puts("");
+	fflush(stdout);
+	_exit(1);
+}

@@ -68,18 +68,7 @@ static struct {
 		refused, found_again, disks, reads, eio;
 } seen;
 
-__attribute__((format(printf, 1, 2), noreturn))
-static void bad(const char *what, ...)
-{
-	va_list ap;
-
-	printf("area %" PRIu64 ": ", at);
-	va_start(ap, what);
-	vprintf(what, ap);
-	va_end(ap);
-	puts("");
-	exit(1);
-}
+#define bad(...)	found_bad("area", at, __VA_ARGS__)
 
 static uint64_t get(const unsigned char *p, unsigned int size)
 {

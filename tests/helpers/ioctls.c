@@ -47,19 +47,7 @@ static pthread_mutex_t flipping = PTHREAD_MUTEX_INITIALIZER;
 static volatile uint32_t *flip_at;
 static uint32_t flip_to[2];
 
-__attribute__((format(printf, 1, 2), noreturn))
-static void bad(const char *what, ...)
-{
-	va_list ap;
-
-	printf("call %" PRIu64 ": ", calls);
-	va_start(ap, what);
-	vprintf(what, ap);
-	va_end(ap);
-	puts("");
-	fflush(stdout);
-	_exit(1);
-}
+#define bad(...)	found_bad("call", calls, __VA_ARGS__)
 
 /* the last part of the one path below the function that matches */
 static bool find_child(const char *pattern, char *name, size_t size)

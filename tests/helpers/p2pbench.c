@@ -12,57 +12,24 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <linux/io_uring.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
+#include <liburing.h>
 #include "mapping.h"
 #include "mark.h"
 
 #define PAGE	4096
 #define STEP	65536
 
-/* io_uring without its library: one request at a time */
-static struct {
-	int fd;
-	unsigned int *sq_tail, *sq_mask, *sq_array;
-	unsigned int *cq_head, *cq_tail, *cq_mask;
-	struct io_uring_sqe *sqes;
-	struct io_uring_cqe *cqes;
-} ring;
-
-static void *ring_map(uint64_t offset, size_t size)
-{
-	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
-		       MAP_SHARED | MAP_POPULATE, ring.fd, offset);
-
-	if (p == MAP_FAILED)
-		err(1, "io_uring: mmap");
-	return p;
-}
+static struct io_uring ring;
 
 static void ring_init(void *buf, size_t size)
 {
 	struct iovec iov = { buf, size };
-	struct io_uring_params p = {};
-	char *sq, *cq;
 
-	ring.fd = syscall(SYS_io_uring_setup, 1, &p);
-	if (ring.fd < 0)
+	errno = -io_uring_queue_init(1, &ring, 0);
+	if (errno)
 		err(1, "io_uring");
-	sq = ring_map(IORING_OFF_SQ_RING, p.sq_off.array + p.sq_entries * 4);
-	cq = ring_map(IORING_OFF_CQ_RING,
-		      p.cq_off.cqes + p.cq_entries * sizeof(struct io_uring_cqe));
-	ring.sqes = ring_map(IORING_OFF_SQES,
-			     p.sq_entries * sizeof(struct io_uring_sqe));
-	ring.sq_tail = (void *)(sq + p.sq_off.tail);
-	ring.sq_mask = (void *)(sq + p.sq_off.ring_mask);
-	ring.sq_array = (void *)(sq + p.sq_off.array);
-	ring.cq_head = (void *)(cq + p.cq_off.head);
-	ring.cq_tail = (void *)(cq + p.cq_off.tail);
-	ring.cq_mask = (void *)(cq + p.cq_off.ring_mask);
-	ring.cqes = (void *)(cq + p.cq_off.cqes);
-	if (syscall(SYS_io_uring_register, ring.fd, IORING_REGISTER_BUFFERS,
-		    &iov, 1))
+	errno = -io_uring_register_buffers(&ring, &iov, 1);
+	if (errno)
 		err(1, "io_uring: registering the buffer");
 }
 
@@ -70,25 +37,19 @@ static void ring_init(void *buf, size_t size)
 static ssize_t ring_io(int drive, int reads, void *buf, size_t size,
 		       uint64_t at)
 {
-	unsigned int slot = *ring.sq_tail & *ring.sq_mask, head = *ring.cq_head;
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&ring);
+	struct io_uring_cqe *cqe;
 	int result;
 
-	ring.sqes[slot] = (struct io_uring_sqe) {
-		.opcode = reads ? IORING_OP_READ_FIXED : IORING_OP_WRITE_FIXED,
-		.fd = drive,
-		.off = at,
-		.addr = (uintptr_t)buf,
-		.len = size,
-	};
-	ring.sq_array[slot] = slot;
-	__atomic_store_n(ring.sq_tail, *ring.sq_tail + 1, __ATOMIC_RELEASE);
-	if (syscall(SYS_io_uring_enter, ring.fd, 1, 1, IORING_ENTER_GETEVENTS,
-		    NULL, 0) != 1)
-		err(1, "io_uring: enter");
-	if (__atomic_load_n(ring.cq_tail, __ATOMIC_ACQUIRE) == head)
+	if (reads)
+		io_uring_prep_read_fixed(sqe, drive, buf, size, at, 0);
+	else
+		io_uring_prep_write_fixed(sqe, drive, buf, size, at, 0);
+	if (io_uring_submit_and_wait(&ring, 1) != 1 ||
+	    io_uring_peek_cqe(&ring, &cqe))
 		errx(1, "io_uring: nothing completed");
-	result = ring.cqes[head & *ring.cq_mask].res;
-	__atomic_store_n(ring.cq_head, head + 1, __ATOMIC_RELEASE);
+	result = cqe->res;
+	io_uring_cqe_seen(&ring, cqe);
 	if (result >= 0)
 		return result;
 	errno = -result;
