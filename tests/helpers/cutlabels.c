@@ -11,13 +11,12 @@
  * folder in sysfs. This is what ndctl does, without its other work.
  */
 #define _GNU_SOURCE
+#include "labelarea.h"
 #include "powercut.h"
 #include <dirent.h>
-#include <endian.h>
 #include <errno.h>
 #include <sys/stat.h>
 
-#define AREA	(128 << 10)
 #define LIFE	8	/* updates of a namespace, from creation to destruction */
 #define SIZE	"16777216"
 #define UUID	"6c7574d0-0000-4000-8000-000000000001"
@@ -162,27 +161,10 @@ static void loop(struct note *note)
 	}
 }
 
-static uint32_t get32(const unsigned char *p)
+static int whole(const unsigned char *index)
 {
-	uint32_t le;
-
-	memcpy(&le, p, sizeof(le));
-	return le32toh(le);
-}
-
-/* Of an index block, with the checksum's own bytes taken as zero */
-static int whole(const unsigned char *p)
-{
-	uint32_t lo = 0;
-	uint64_t hi = 0, sum;
-	int i;
-
-	for (i = 0; i < 256; i += 4) {
-		lo += i == 64 || i == 68 ? 0 : get32(p + i);
-		hi += lo;
-	}
-	memcpy(&sum, p + 64, sizeof(sum));
-	return !memcmp(p, "NAMESPACE_INDEX", 16) && le64toh(sum) == (hi << 32 | lo);
+	return !memcmp(index, "NAMESPACE_INDEX", 16) &&
+		get_le(index + 64, 8) == checksum(index, INDEX, 64);
 }
 
 /* Is there a label with the name that update n gives, in use or in any slot? */
@@ -190,13 +172,13 @@ static const unsigned char *find_label(const unsigned char *area,
 				       const unsigned char *index, int any,
 				       uint64_t n)
 {
-	uint32_t slots = get32(index + 56), size = 128 << index[19], i;
+	uint32_t slots = get_le(index + 56, 4), size = 128 << index[19], i;
 	const unsigned char *label;
 	char name[32];
 
 	snprintf(name, sizeof(name), "cut-%" PRIu64, n);
-	for (i = 0; i < slots && 512 + (i + 1) * size <= AREA; i++) {
-		label = area + 512 + i * size;
+	for (i = 0; i < slots && LABELS + (i + 1) * size <= AREA; i++) {
+		label = area + LABELS + i * size;
 		if (!any && index[72 + i / 8] & 1 << i % 8)
 			continue;
 		if (!strncmp((const char *)label + 16, name, 32))
@@ -219,19 +201,17 @@ static const char *view(struct note *note, const char *path)
 		err(2, "%s: mmap", path);
 	memcpy(area, map, AREA);
 	ok[0] = whole(area);
-	ok[1] = whole(area + 256);
+	ok[1] = whole(area + INDEX);
 	if (!ok[0] && !ok[1])
 		return "no index block is whole";
 	if (!ok[0] || !ok[1])
 		return "an index block half written";
 	if (note->started == note->acked)
 		return "none under way";
-	index = area;
-	if (get32(area + 20) % 3 + 1 == get32(area + 276))
-		index += 256;
+	index = current_index(area);
 	label = find_label(area, index, 0, note->started);
 	if (label)
-		return get32(label + 80) & 8 ? "in use, marked as being updated" :
+		return get_le(label + 80, 4) & 8 ? "in use, marked as being updated" :
 			"all written, not yet acknowledged";
 	if (find_label(area, index, 1, note->started))
 		return "label written, index not";

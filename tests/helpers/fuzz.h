@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What the programs share that feed the kernel with nonsense. */
-#include <endian.h>
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -15,8 +14,7 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-
-#define AREA	(128 << 10)	/* a label area, at the BAR's end */
+#include "labelarea.h"
 
 /* splitmix64: the same numbers from the same seed, on any machine */
 static uint64_t rng;

@@ -18,8 +18,6 @@
 #include <sys/ioctl.h>
 #include <uuid/uuid.h>
 
-#define INDEX		256	/* an index block, in an area of this size */
-#define LABELS		512	/* where the labels begin */
 #define MIN_LABEL	128
 #define BASES		8
 #define BLOCKS		16
@@ -70,40 +68,15 @@ static struct {
 
 #define bad(...)	found_bad("area", at, __VA_ARGS__)
 
-static uint64_t get(const unsigned char *p, unsigned int size)
+static void mend(unsigned char *p, unsigned int size, unsigned int sum_at)
 {
-	uint64_t le = 0;
-
-	memcpy(&le, p, size);
-	return le64toh(le);
-}
-
-static void set(unsigned char *p, unsigned int size, uint64_t value)
-{
-	uint64_t le = htole64(value);
-
-	memcpy(p, &le, size);
-}
-
-/* Fletcher's, over all with the sum itself taken for 0 */
-static void checksum(unsigned char *p, unsigned int size, unsigned int sum_at)
-{
-	uint32_t lo = 0;
-	uint64_t hi = 0;
-	unsigned int i;
-
-	set(p + sum_at, 8, 0);
-	for (i = 0; i < size; i += 4) {
-		lo += get(p + i, 4);
-		hi += lo;
-	}
-	set(p + sum_at, 8, hi << 32 | lo);
+	set_le(p + sum_at, 8, checksum(p, size, sum_at));
 }
 
 static void mutate_field(unsigned char *object, const struct field *f)
 {
-	set(object + f->offset, f->size,
-	    odd_value(get(object + f->offset, f->size)));
+	set_le(object + f->offset, f->size,
+	    odd_value(get_le(object + f->offset, f->size)));
 }
 
 static unsigned int label_size(void)
@@ -158,8 +131,8 @@ static void mutate_labels(void)
 			mutate_field(area + INDEX, ANY(index_fields));
 		break;
 	case 2:
-		set(area + 20, 4, below(5));
-		set(area + INDEX + 20, 4, below(5));
+		set_le(area + 20, 4, below(5));
+		set_le(area + INDEX + 20, 4, below(5));
 		break;
 	case 3:
 		n = one_in(2) ? 0 : INDEX;
@@ -182,11 +155,11 @@ static void mutate_labels(void)
 		mutate_field(l, ANY(label_fields));
 		break;
 	case 6:	/* places and sizes that could almost be right */
-		set(l + 104, 8, below(bar_size >> 20) << 20);
+		set_le(l + 104, 8, below(bar_size >> 20) << 20);
 		if (one_in(2))
-			set(l + 112, 8, (1 + below(bar_size >> 20)) << 20);
+			set_le(l + 112, 8, (1 + below(bar_size >> 20)) << 20);
 		else	/* to the end, or that of the region */
-			set(l + 112, 8, bar_size - get(l + 104, 8) -
+			set_le(l + 112, 8, bar_size - get_le(l + 104, 8) -
 			    below(3) * AREA);
 		break;
 	case 7:
@@ -194,7 +167,7 @@ static void mutate_labels(void)
 		n = below(one_in(2) ? 8 : slots());
 		memmove(slot(n), l, label_size());
 		if (!one_in(4))
-			set(slot(n) + 120, 4, n);
+			set_le(slot(n) + 120, 4, n);
 		if (one_in(2))
 			rnd_fill(slot(n), 16);
 		use_slot(n);
@@ -220,8 +193,8 @@ static void mutate_labels(void)
 	case 12:
 		n = below(2) * INDEX;
 		area[n + 19] = below(3);
-		set(area + n + 60, 2, 1);
-		set(area + n + 62, 2, below(4));
+		set_le(area + n + 60, 2, 1);
+		set_le(area + n + 62, 2, below(4));
 		break;
 	}
 }
@@ -239,13 +212,13 @@ static void leave_out(void)
 	uint64_t lbasize;
 
 	for (i = 0; i < 2; i++)
-		if (!get(area + i * INDEX + 56, 4))
-			set(area + i * INDEX + 56, 4, 1);
+		if (!get_le(area + i * INDEX + 56, 4))
+			set_le(area + i * INDEX + 56, 4, 1);
 	for (l = area + LABELS; l < area + AREA; l += MIN_LABEL) {
 		l[16 + 63] = 0;
-		lbasize = get(l + 96, 8);
+		lbasize = get_le(l + 96, 8);
 		if (lbasize && lbasize != 512 && lbasize != 4096)
-			set(l + 96, 8, lbasizes[lbasize % 3]);
+			set_le(l + 96, 8, lbasizes[lbasize % 3]);
 	}
 }
 
@@ -255,11 +228,11 @@ static void right_checksums(void)
 
 	for (i = 0; i < 2; i++)
 		if (!one_in(4))
-			checksum(area + i * INDEX, INDEX, 64);
+			mend(area + i * INDEX, INDEX, 64);
 	if (label_size() == 256 && !one_in(8))
 		for (i = 0; i < slots(); i++)
-			if (get(slot(i), 8))
-				checksum(slot(i), 256, 248);
+			if (get_le(slot(i), 8))
+				mend(slot(i), 256, 248);
 }
 
 static void make_area(void)
@@ -523,13 +496,13 @@ static void find_blocks(void)
 static void mutate_btt(unsigned char *map, unsigned int n)
 {
 	const unsigned char *b = whole + block[n].offset;
-	uint64_t o = block[n].offset + get(b + (one_in(2) ? 96 : 104), 8);
+	uint64_t o = block[n].offset + get_le(b + (one_in(2) ? 96 : 104), 8);
 	unsigned int i;
 
 	if (o > bar_size - AREA - 4 * BLOCK)
 		return;	/* the second block, at the arena's end */
 	for (i = 0; i < 1 + below(16); i++)
-		set(map + o + below(4096) * 4, 4, odd_value(get(whole + o, 4)));
+		set_le(map + o + below(4096) * 4, 4, odd_value(get_le(whole + o, 4)));
 	if (one_in(4))
 		rnd_fill(map + o, 4096);
 }
@@ -555,7 +528,7 @@ static void mutate_block(unsigned char *map, unsigned int n)
 			mutate_field(b, block[n].btt ? ANY(btt_fields) : ANY(pfn_fields));
 		}
 	if (!one_in(4))
-		checksum(b, BLOCK, BLOCK - 8);
+		mend(b, BLOCK, BLOCK - 8);
 	if (one_in(32))
 		rnd_fill(b, BLOCK);
 	memcpy(map + block[n].offset, b, BLOCK);

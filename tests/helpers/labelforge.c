@@ -9,11 +9,7 @@
  */
 #define _GNU_SOURCE
 #include "mapping.h"
-#include <endian.h>
-#include <stddef.h>
-
-#define AREA	(128 << 10)
-#define INDEX	256	/* an index block, in an area of this size */
+#include "labelarea.h"
 
 struct field {
 	const char *name;
@@ -51,55 +47,29 @@ static const struct field *find(const struct field *f, const char *name)
 
 static void set(unsigned char *object, const struct field *f, uint64_t value)
 {
-	uint64_t le = htole64(value);
-
-	if (f->size > sizeof(le))
+	if (f->size > sizeof(value))
 		memset(object + f->offset, value, f->size);
 	else
-		memcpy(object + f->offset, &le, f->size);
+		set_le(object + f->offset, f->size, value);
 }
 
-static uint32_t get32(const unsigned char *p)
-{
-	uint32_t le;
-
-	memcpy(&le, p, sizeof(le));
-	return le32toh(le);
-}
-
-static void checksum(unsigned char *object, const struct field *fields,
-		     unsigned int size)
+static void mend(unsigned char *object, const struct field *fields,
+		 unsigned int size)
 {
 	const struct field *f = find(fields, "checksum");
-	uint32_t lo = 0;
-	uint64_t hi = 0;
-	unsigned int i;
 
-	set(object, f, 0);
-	for (i = 0; i < size; i += 4) {
-		lo += get32(object + i);
-		hi += lo;
-	}
-	set(object, f, hi << 32 | lo);
-}
-
-/* The index block with the later sequence number, of 1, 2, 3, 1, ... */
-static unsigned char *current_index(void)
-{
-	uint32_t a = get32(area + 20), b = get32(area + INDEX + 20);
-
-	return b % 3 + 1 == a ? area : area + INDEX;
+	set(object, f, checksum(object, size, f->offset));
 }
 
 static void find_labels(void)
 {
-	unsigned char *index = current_index();
+	unsigned char *index = current_index(area);
 	unsigned int slot, n = 0;
 
 	label_size = 128 << index[19];
-	for (slot = 0; slot < get32(index + 56) && n < 2; slot++)
+	for (slot = 0; slot < get_le(index + 56, 4) && n < 2; slot++)
 		if (!(index[72 + slot / 8] & 1 << slot % 8))
-			label[n++] = area + 2 * INDEX + slot * label_size;
+			label[n++] = area + LABELS + slot * label_size;
 }
 
 static void change(char *arg)
@@ -136,11 +106,11 @@ int main(int argc, char **argv)
 	for (i = 1; i < argc; i++)
 		change(argv[i]);
 
-	checksum(area, index_fields, INDEX);
-	checksum(area + INDEX, index_fields, INDEX);
+	mend(area, index_fields, INDEX);
+	mend(area + INDEX, index_fields, INDEX);
 	for (i = 0; i < 2; i++)
 		if (label[i] && label_size == 256)
-			checksum(label[i], label_fields, label_size);
+			mend(label[i], label_fields, label_size);
 	if (fwrite(area, 1, AREA, stdout) != AREA || fflush(stdout))
 		err(1, "standard output");
 	return 0;

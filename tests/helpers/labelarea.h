@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A label area of 128 KiB (UEFI specification, "Label Protocol") */
+#include <endian.h>
+#include <stdint.h>
+#include <string.h>
+
+#define AREA	(128 << 10)
+#define INDEX	256		/* an index block, in an area of this size */
+#define LABELS	(2 * INDEX)	/* where the labels begin */
+
+/* Numbers of up to eight bytes, little-endian */
+static inline uint64_t get_le(const void *p, unsigned int size)
+{
+	uint64_t le = 0;
+
+	memcpy(&le, p, size);
+	return le64toh(le);
+}
+
+static inline void set_le(void *p, unsigned int size, uint64_t value)
+{
+	uint64_t le = htole64(value);
+
+	memcpy(p, &le, size);
+}
+
+/* Fletcher's checksum, with its own eight bytes at @sum_at taken for zero */
+static inline uint64_t checksum(const unsigned char *p, unsigned int size,
+				unsigned int sum_at)
+{
+	uint32_t lo = 0;
+	uint64_t hi = 0;
+	unsigned int i;
+
+	for (i = 0; i < size; i += 4) {
+		if (i != sum_at && i != sum_at + 4)
+			lo += get_le(p + i, 4);
+		hi += lo;
+	}
+	return hi << 32 | lo;
+}
+
+/* The index block with the later sequence number, of 1, 2, 3, 1, ... */
+static inline unsigned char *current_index(unsigned char *area)
+{
+	uint32_t a = get_le(area + 20, 4), b = get_le(area + INDEX + 20, 4);
+
+	return b % 3 + 1 == a ? area : area + INDEX;
+}
