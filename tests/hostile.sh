@@ -6,9 +6,11 @@
 
 area=131072
 
-# runs DEFAULT: how many, with which seed
+# runs DEFAULT: how many, with which seed. make check has the same each time, so
+# that it fails for what was changed; make torture looks for more.
 runs() {
 	N=${COUNT:-$1}
+	[ -n "$TORTURE" ] || SEED=${SEED:-1}
 	SEED=${SEED:-$((RANDOM << 15 | RANDOM))}
 	FIRST=${FIRST:-0}
 	saw "SEED=$SEED FIRST=$FIRST COUNT=$N"

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * hostile labels FUNCTION SEED FIRST COUNT AREA AREA...
- * hostile blocks FUNCTION SEED FIRST COUNT
+ * hostile blocks|all-blocks FUNCTION SEED FIRST COUNT
  *
  * What a malicious card could have in its memory. labels: COUNT label areas,
  * mutations of the given ones or random. blocks: the info blocks, and the maps
  * and logs of BTTs, of the namespaces that are there, mutated. Each is put into
  * the function's BAR 2, the function is bound, what the kernel shows is
  * looked at, and the function is unbound. With labels, a namespace is created
- * and deleted too. Everything follows from SEED; FIRST COUNT = N 1 repeats
+ * and deleted too. all-blocks has what the kernel is known to be wrong about,
+ * too, and ends at the first complaint. Everything follows from SEED; FIRST COUNT = N 1 repeats
  * area N. Udev should not run meanwhile, it only takes time.
  */
 #define _GNU_SOURCE
@@ -22,6 +23,8 @@
 #define BASES		8
 #define BLOCKS		16
 #define BLOCK		4096
+#define BTT_NUMBERS	56	/* in a BTT's info block: sizes, counts, places */
+#define BTT_NUMBERS_END	120
 #define RANGES		1024
 
 struct field {
@@ -60,6 +63,7 @@ static uint64_t bar_start, bar_size;
 static unsigned char area[AREA], base[BASES][AREA];
 static unsigned int bases;
 static uint64_t at;	/* the number of the area */
+static bool all;	/* leave nothing out of the blocks */
 
 static struct {
 	uint64_t areas, dimms_off, regions_off, namespaces, disabled, created,
@@ -492,11 +496,37 @@ static void find_blocks(void)
 		exit(1);
 }
 
+/*
+ * What the BTT driver takes from a card without a look, so that the kernel
+ * warns or oopses (see iopmem-threat-model.rst), is not here: numbers in an
+ * info block with a right checksum, and blocks in map and log that the arena
+ * does not have.
+ */
+static void leave_out_numbers(unsigned char *b)
+{
+	unsigned int n;
+
+	for (n = 0; n < blocks; n++)
+		if (block[n].btt && !memcmp(b, whole + block[n].offset, 15))
+			memcpy(b + BTT_NUMBERS, whole + block[n].offset + BTT_NUMBERS,
+			       BTT_NUMBERS_END - BTT_NUMBERS);
+}
+
+/* An entry of map or log: two flags, and the number of one of COUNT blocks */
+static void leave_out_block(unsigned char *entry, uint32_t count)
+{
+	uint32_t e = get_le(entry, 4);
+
+	set_le(entry, 4, (e & 3U << 30) | (e & ~(3U << 30)) % count);
+}
+
 /* Somewhere in a BTT's map or log, of the arena that N describes */
 static void mutate_btt(unsigned char *map, unsigned int n)
 {
 	const unsigned char *b = whole + block[n].offset;
-	uint64_t o = block[n].offset + get_le(b + (one_in(2) ? 96 : 104), 8);
+	bool log = one_in(2);
+	uint64_t o = block[n].offset + get_le(b + (log ? 104 : 96), 8);
+	uint32_t external = get_le(b + 60, 4), internal = get_le(b + 68, 4);
 	unsigned int i;
 
 	if (o > bar_size - AREA - 4 * BLOCK)
@@ -505,6 +535,12 @@ static void mutate_btt(unsigned char *map, unsigned int n)
 		set_le(map + o + below(4096) * 4, 4, odd_value(get_le(whole + o, 4)));
 	if (one_in(4))
 		rnd_fill(map + o, 4096);
+	/* a log's: lba, old block, new block, sequence number */
+	for (i = 0; i < 4096 && !all; i++)
+		if (!log || i % 4 == 1 || i % 4 == 2)
+			leave_out_block(map + o + i * 4, internal);
+		else if (i % 4 == 0)
+			set_le(map + o + i * 4, 4, get_le(map + o + i * 4, 4) % external);
 }
 
 static void mutate_block(unsigned char *map, unsigned int n)
@@ -527,8 +563,11 @@ static void mutate_block(unsigned char *map, unsigned int n)
 		default:
 			mutate_field(b, block[n].btt ? ANY(btt_fields) : ANY(pfn_fields));
 		}
-	if (!one_in(4))
+	if (!one_in(4)) {
+		if (!all)
+			leave_out_numbers(b);
 		mend(b, BLOCK, BLOCK - 8);
+	}
 	if (one_in(32))
 		rnd_fill(b, BLOCK);
 	memcpy(map + block[n].offset, b, BLOCK);
@@ -633,9 +672,10 @@ int main(int argc, char **argv)
 	double start = seconds(), took;
 	bool labels;
 
-	if (argc < 6 || (strcmp(argv[1], "labels") && strcmp(argv[1], "blocks")))
-		errx(2, "usage: hostile labels|blocks FUNCTION SEED FIRST COUNT [AREA...]");
-	labels = !strcmp(argv[1], "labels");
+	labels = argc >= 6 && !strcmp(argv[1], "labels");
+	all = argc >= 6 && !strcmp(argv[1], "all-blocks");
+	if (argc < 6 || (!labels && !all && strcmp(argv[1], "blocks")))
+		errx(2, "usage: hostile labels|blocks|all-blocks FUNCTION SEED FIRST COUNT [AREA...]");
 	if (labels ? argc == 6 : argc > 6)
 		errx(2, "labels wants label areas to begin with, blocks none");
 	function = argv[2];
