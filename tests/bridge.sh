@@ -128,6 +128,14 @@ test_beyond() {
 	fails "No such device" "echo ${F[soft]} >/sys/bus/pci/drivers/iopmem/bind"
 }
 
+test_unassigned() {
+	shows "a function with a BAR that has no address is refused, with what to do"
+	load
+	bridge "target=${F[card]} offset=$part unassigned=1"
+	logged "iopmem ${F[soft]}: cannot be enabled \(-22\), a BAR without an address wants pci=realloc"
+	fails "Invalid argument" "echo ${F[soft]} >/sys/bus/pci/drivers/iopmem/bind"
+}
+
 test_gone() {
 	shows "a card whose configuration space answers all ones: fsync fails, it can be unbound and not be bound; back again, it has its data"
 	blank card

@@ -192,3 +192,12 @@ test_parameters() {
 	parse "bars=2-9" ERANGE
 	parse "ids=1af4" EINVAL
 }
+
+runs_in bare debug
+
+test_bare() {
+	shows "where the MTRRs say write-back outside of a virtual machine, no failed allocation lets the BAR be used"
+	bindable card
+	each "probe of a write-back BAR" "failnth write $bind ${F[card]}" "$(none_left card)" ENODEV
+	failed_in memremap
+}

@@ -424,7 +424,7 @@ static bool iopmem_bar_mappable(struct resource *res)
  * 7.3, do not follow a reservation, so that the MTRRs alone decide. In a
  * virtual machine the hypervisor has the last word. Elsewhere see what becomes
  * of a write-back mapping: beside one that really is, write-combining is not
- * to be had.
+ * to be had. What cannot be told, for want of memory, is not used.
  */
 static bool iopmem_bar_cacheable(struct resource *res)
 {
@@ -437,7 +437,7 @@ static bool iopmem_bar_cacheable(struct resource *res)
 
 	plain = memremap(res->start, PAGE_SIZE, MEMREMAP_WB);
 	if (!plain)
-		return false;
+		return true;
 	if (arch_io_reserve_memtype_wc(res->start, PAGE_SIZE))
 		cacheable = true;
 	else
@@ -476,8 +476,6 @@ static const char *iopmem_bar_unfit(struct resource *res, int index)
 		return "I/O ports, not memory";
 	if (!(res->flags & IORESOURCE_PREFETCH))
 		return "not prefetchable, so reading it may have side effects";
-	if (!res->parent)
-		return "no address assigned, try pci=realloc";
 	if (resource_size(res) < IOPMEM_MIN_BAR_SIZE)
 		return "smaller than 4 MiB";
 	if (!iopmem_bar_mappable(res))
@@ -601,8 +599,12 @@ static int iopmem_enable_device(struct pci_dev *pdev)
 	int rc;
 
 	rc = pci_enable_device_mem(pdev);
-	if (rc)
+	if (rc) {
+		pci_err(pdev,
+			"cannot be enabled (%d), a BAR without an address wants pci=realloc\n",
+			rc);
 		return rc;
+	}
 	return devm_add_action_or_reset(&pdev->dev, iopmem_disable_device,
 					pdev);
 }

@@ -52,6 +52,10 @@ static uint slot;
 module_param(slot, uint, 0444);
 MODULE_PARM_DESC(slot, "Of the function on the bus (default: 0)");
 
+static bool unassigned;
+module_param(unassigned, bool, 0444);
+MODULE_PARM_DESC(unassigned, "The BAR gets no address");
+
 static bool gone;
 module_param(gone, bool, 0644);
 MODULE_PARM_DESC(gone, "The configuration space answers all ones and takes no writes");
@@ -230,7 +234,8 @@ static int __init softbridge_init(void)
 		return -ENODEV;
 	}
 	pci_scan_child_bus(root_bus);
-	pci_assign_unassigned_bus_resources(root_bus);
+	if (!unassigned)
+		pci_assign_unassigned_bus_resources(root_bus);
 	pci_bus_add_devices(root_bus);
 	pci_unlock_rescan_remove();
 	return 0;
