@@ -30,12 +30,15 @@ patched() {
 	done
 }
 
-# in_kernel VERSION
+# in_kernel VERSION PROPOSALS
 in_kernel() {
-	local obj=$work/obj out
+	local obj=$work/obj out proposals
 	patched "$1"
+	mapfile -t proposals < <(find "$work/patches/proposal" -name '*.patch' 2>/dev/null)
+	is "and proposals to mm" "$2" ${#proposals[@]}
+	[ "$2" = 0 ] || out=$(git -C "$tree" am "${proposals[@]}" 2>&1) || bad "git am" "to take it" "$out"
 	out=$("$src/scripts/checkpatch.pl" --strict --no-tree --no-signoff --terse --ignore FILE_PATH_CHANGES \
-		"$work"/patches/*.patch) || bad "checkpatch" "nothing" "$out"
+		"$work"/patches/*.patch "${proposals[@]}") || bad "checkpatch" "nothing" "$out"
 
 	rm -rf "$obj"
 	{
@@ -61,8 +64,8 @@ deps() {
 test_series() {
 	shows "make patch gives a series that git am takes and that builds in the kernels 6.12 and 7.3: m, y and n"
 	deps kernel
-	in_kernel 6.12
-	in_kernel 7.3
+	in_kernel 6.12 0
+	in_kernel 7.3 1
 }
 
 # option NAME: its value in the configuration in obj

@@ -46,17 +46,18 @@ modules_prepare() {
 # kernel_copy SOURCE TREE: a tree of links, where only what the series touches
 # is a copy, and that in git
 kernel_copy() {
-	local d
-	mkdir -p "$2"/{drivers,Documentation/driver-api,Documentation/ABI} &&
+	local d copies=(MAINTAINERS drivers/nvdimm Documentation/driver-api/nvdimm Documentation/ABI/testing
+		mm/memory.c mm/huge_memory.c)
+	mkdir -p "$2"/{drivers,mm,Documentation/driver-api,Documentation/ABI} &&
 		ln -s "$1"/* "$2/" 2>/dev/null
-	for d in drivers Documentation Documentation/driver-api Documentation/ABI; do
+	for d in drivers mm Documentation Documentation/driver-api Documentation/ABI; do
 		ln -s "$1/$d"/* "$2/$d/" 2>/dev/null
 	done
-	for d in MAINTAINERS drivers/nvdimm Documentation/driver-api/nvdimm Documentation/ABI/testing; do
+	for d in "${copies[@]}"; do
 		rm "$2/$d" && cp -r "$1/$d" "$2/$d" || return
 	done
 	git -C "$2" init -q &&
-		git -C "$2" add MAINTAINERS drivers/nvdimm Documentation/driver-api/nvdimm Documentation/ABI/testing &&
+		git -C "$2" add "${copies[@]}" &&
 		git -C "$2" commit -qm base
 }
 
