@@ -663,26 +663,21 @@ err_unregister:
 
 /*
  * Is a block device below @dev open? Those that are not take no more I/O from
- * here on, so that nothing can be mounted from them any more.
+ * here on, so that nothing can be mounted from them any more. Who opens one just
+ * then gets errors from it, and is waited for.
  */
 static int iopmem_retire_disks(struct device *dev, void *say_for)
 {
 	struct pci_dev *pdev = say_for;
 	struct gendisk *disk;
-	bool dead;
 
 	if (!dev->class || strcmp(dev->class->name, "block"))
 		return device_for_each_child(dev, say_for, iopmem_retire_disks);
 
 	disk = dev_to_disk(dev);
-	mutex_lock(&disk->open_mutex); /* nobody opens it meanwhile */
-	dead = test_bit(GD_DEAD, &disk->state);
-	if (!dead && !disk_openers(disk)) {
+	if (!disk_openers(disk) && !test_bit(GD_DEAD, &disk->state))
 		blk_mark_disk_dead(disk);
-		dead = true;
-	}
-	mutex_unlock(&disk->open_mutex);
-	if (dead)
+	if (!disk_openers(disk))
 		return 0;
 
 	if (pdev)
