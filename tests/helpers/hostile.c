@@ -397,6 +397,9 @@ static struct ndctl_namespace *create(uuid_t uuid)
 	}
 	if (room == ~0ULL)
 		room = 0;
+	/* one with a size smaller than its alignment: growing it warns */
+	if (ndns && ndctl_namespace_get_size(ndns))
+		ndns = NULL;
 	size = one_in(4) && room ? room : (1 + below(2)) << 24;
 	if (!ndns || size > room ||
 	    ndctl_namespace_set_uuid(ndns, uuid) ||
@@ -497,19 +500,26 @@ static void find_blocks(void)
 }
 
 /*
- * What the BTT driver takes from a card without a look, so that the kernel
- * warns or oopses (see iopmem-threat-model.rst), is not here: numbers in an
- * info block with a right checksum, and blocks in map and log that the arena
- * does not have.
+ * What the kernel takes from a card without a look, so that it warns or oopses
+ * (see iopmem-threat-model.rst), is not here: in an info block with a right
+ * checksum, a BTT's numbers and what leaves a PFN's pages no room; in a BTT's
+ * map and log, blocks that the arena does not have.
  */
-static void leave_out_numbers(unsigned char *b)
+static void leave_out_numbers(unsigned char *b, unsigned int n)
 {
-	unsigned int n;
+	const unsigned char *was = whole + block[n].offset;
+	uint64_t size = get_le(was + 56, 8) + get_le(was + 64, 8) * 4096;
 
-	for (n = 0; n < blocks; n++)
-		if (block[n].btt && !memcmp(b, whole + block[n].offset, 15))
-			memcpy(b + BTT_NUMBERS, whole + block[n].offset + BTT_NUMBERS,
-			       BTT_NUMBERS_END - BTT_NUMBERS);
+	if (block[n].btt) {
+		memcpy(b + BTT_NUMBERS, was + BTT_NUMBERS,
+		       BTT_NUMBERS_END - BTT_NUMBERS);
+		return;
+	}
+	/* struct pages begin behind the info block, and pads are in the size */
+	if (get_le(b + 56, 8) < 2 * BLOCK)
+		set_le(b + 56, 8, 2 * BLOCK);
+	if (get_le(b + 76, 4) + get_le(b + 80, 4) >= size)
+		memset(b + 76, 0, 8);
 }
 
 /* An entry of map or log: two flags, and the number of one of COUNT blocks */
@@ -565,7 +575,7 @@ static void mutate_block(unsigned char *map, unsigned int n)
 		}
 	if (!one_in(4)) {
 		if (!all)
-			leave_out_numbers(b);
+			leave_out_numbers(b, n);
 		mend(b, BLOCK, BLOCK - 8);
 	}
 	if (one_in(32))
