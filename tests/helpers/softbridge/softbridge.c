@@ -244,10 +244,13 @@ module_init(softbridge_init);
 
 static void __exit softbridge_exit(void)
 {
+	struct pci_host_bridge *bridge = to_pci_host_bridge(root_bus->bridge);
+
 	pci_lock_rescan_remove();
 	pci_stop_root_bus(root_bus);
 	pci_remove_root_bus(root_bus);
 	pci_unlock_rescan_remove();
+	pci_free_host_bridge(bridge);
 	remove_window();
 }
 module_exit(softbridge_exit);
