@@ -77,9 +77,10 @@ failed_in() {
 	done
 }
 
-# none_left NAME: the function is bound to nothing, and nothing is reserved
+# none_left NAME: the function is bound to nothing, nothing is reserved, and
+# nobody holds the module
 none_left() {
-	echo "[ ! -e /sys/bus/pci/devices/${F[$1]}/driver ] && ! ls -d /sys/bus/nd/devices/ndbus* 2>/dev/null && ! grep iopmem /proc/iomem"
+	echo "[ ! -e /sys/bus/pci/devices/${F[$1]}/driver ] && ! ls /sys/bus/nd/devices | grep . && ! grep iopmem /proc/iomem && grep -x 0 /sys/module/iopmem_bus/refcnt >/dev/null"
 }
 
 # bound NAME: by the driver, with a region

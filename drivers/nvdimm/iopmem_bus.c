@@ -648,6 +648,12 @@ static int iopmem_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (!bus->nvdimm_bus)
 		return -ENOMEM;
 
+	/* A bus whose own probe has failed would leave its regions behind. */
+	if (!to_nvdimm_bus_dev(bus->nvdimm_bus)->driver) {
+		rc = -ENXIO;
+		goto err_unregister;
+	}
+
 	for (i = 0; i < bus->num_bars; i++) {
 		rc = iopmem_create_region(bus, &bus->bars[i]);
 		if (rc)
