@@ -291,20 +291,21 @@ static void check_memory_type(struct check *c, struct iopmem_bar *bar)
 }
 
 /* Which is not shown. The driver looks what becomes of a write-back mapping. */
-static void check_default_mtrr(struct check *c)
+static void check_default_mtrr(struct check *c, unsigned int index)
 {
-	const char *what = iopmem_get_error(c->ctx);
-
 	if (iopmem_is_virtual_machine(c->ctx))
-		find(c, OK, NULL, "%s; in a virtual machine the hypervisor decides",
-		     what);
+		find(c, OK, NULL,
+		     "BAR %u: no MTRR has it, so that it is of the default type; in a virtual machine the hypervisor decides",
+		     index);
 	else if (iopmem_function_get_state(c->fn) == IOPMEM_STATE_BOUND &&
 		 !c->module.cached)
-		find(c, OK, NULL, "%s; the driver has found that not to be write-back",
-		     what);
+		find(c, OK, NULL,
+		     "BAR %u: no MTRR has it, so that it is of the default type; the driver has found that not to be write-back",
+		     index);
 	else
 		find(c, UNKNOWN, "bind it, without cached=1: the driver finds out",
-		     "%s", what);
+		     "BAR %u: no MTRR has it, so that it is of the default type",
+		     index);
 }
 
 static void check_mtrr(struct check *c, struct iopmem_bar *bar)
@@ -315,7 +316,7 @@ static void check_mtrr(struct check *c, struct iopmem_bar *bar)
 
 	c->rule = "mtrr";
 	if (rc == -ENXIO)
-		check_default_mtrr(c);
+		check_default_mtrr(c, index);
 	else if (rc < 0)
 		find_unknown(c, rc);
 	else if (strcmp(type, "write-back") && strcmp(type, "mixed"))
