@@ -205,8 +205,9 @@ static void mutate_labels(void)
 
 /*
  * Not here, as the kernel's own code is known to be wrong about them:
- * index.nslot = 0 and label.lbasize other than 0, 512 and 4096 (a WARNING),
- * and a name with no end (shows the kernel's memory behind it).
+ * index.nslot = 0 and label.lbasize other than 0, 512 and 4096 (a WARNING), an
+ * index.nslot that times the size of a label is more than 32 bits (writes beyond
+ * the kernel's copy), and a name with no end (shows the kernel's memory behind it).
  */
 static void leave_out(void)
 {
@@ -214,10 +215,12 @@ static void leave_out(void)
 	unsigned int i;
 	unsigned char *l;
 	uint64_t lbasize;
+	uint32_t nslot;
 
-	for (i = 0; i < 2; i++)
-		if (!get_le(area + i * INDEX + 56, 4))
-			set_le(area + i * INDEX + 56, 4, 1);
+	for (i = 0; i < 2; i++) {
+		nslot = get_le(area + i * INDEX + 56, 4) % (1 << 24);
+		set_le(area + i * INDEX + 56, 4, nslot ? nslot : 1);
+	}
 	for (l = area + LABELS; l < area + AREA; l += MIN_LABEL) {
 		l[16 + 63] = 0;
 		lbasize = get_le(l + 96, 8);
