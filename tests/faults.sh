@@ -112,6 +112,25 @@ test_probe() {
 	run "echo ${F[cut]} >$bind && $(bound cut)"
 }
 
+# only_in SYMBOL: allocations fail in what this function of the kernel has called,
+# whoever calls it, as "interval" and "times" say, until anywhere
+only_in() {
+	echo "
+		cd /sys/kernel/debug/failslab
+		awk 'found { print \"0x\" \$1; exit } \$3 == \"$1\" { print \"0x\" \$1; found = 1 }' /proc/kallsyms >/tmp/range
+		{ read -r start && read -r end; } </tmp/range && echo \$start >require-start && echo \$end >require-end || exit
+		echo N >task-filter
+		echo 100 >probability"
+}
+
+anywhere() {
+	echo "
+		cd /sys/kernel/debug/failslab
+		echo 0 >probability
+		echo 0 >require-start
+		echo 0xffffffffffffffff >require-end"
+}
+
 test_threads() {
 	shows "so do those of the threads in which libnvdimm probes regions and namespaces"
 	bindable cut
@@ -119,11 +138,7 @@ test_threads() {
 	# interval-th: the one at count + n, where it starts at 0.
 	GUEST_SECONDS=3600 run "
 		$prepare
-		cd /sys/kernel/debug/failslab
-		awk 'found { print \"0x\" \$1; exit } \$3 == \"async_run_entry_fn\" { print \"0x\" \$1; found = 1 }' /proc/kallsyms >/tmp/range
-		{ read -r start && read -r end; } </tmp/range && echo \$start >require-start && echo \$end >require-end || exit
-		echo N >task-filter
-		echo 100 >probability
+		$(only_in async_run_entry_fn)
 		count=0
 		for ((n = 1; ; n++)); do
 			echo \$((count + n)) >interval
@@ -138,12 +153,26 @@ test_threads() {
 			[ \$left = 0 ] || break
 			count=\$((count + n))
 		done
-		echo 0 >probability
-		echo 0 >require-start
-		echo 0xffffffffffffffff >require-end
+		$(anywhere)
 		echo \$((n - 1)) points taken\${ends:+:} \$(printf '%s\n' \$ends | sort | uniq -c | sed 's/^ *\([0-9]*\) \(.*\)/\1 with \2 devices,/')"
 	like "probes in threads" "^[1-9][0-9]* points taken" "$OUT"
 	figure "failed allocations: probes in threads" "${OUT%% *}" "clean"
+	run "echo ${F[cut]} >$bind && $(bound cut)"
+}
+
+test_bus() {
+	shows "where libnvdimm never gets the memory to bind its bus, binding fails; with memory it works"
+	bindable cut
+	fails "No such device or address" "
+		$prepare
+		$(only_in nd_bus_probe)
+		echo 1 >interval
+		echo -1 >times
+		echo ${F[cut]} >$bind
+		rc=\$?
+		$(anywhere)
+		exit \$rc"
+	run "$(none_left cut)"
 	run "echo ${F[cut]} >$bind && $(bound cut)"
 }
 

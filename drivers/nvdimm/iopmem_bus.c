@@ -648,8 +648,8 @@ static int iopmem_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (!bus->nvdimm_bus)
 		return -ENOMEM;
 
-	/* A bus whose own probe has failed would leave its regions behind. */
-	if (!to_nvdimm_bus_dev(bus->nvdimm_bus)->driver) {
+	/* Without its own driver, a bus leaves its regions behind. */
+	if (device_attach(to_nvdimm_bus_dev(bus->nvdimm_bus)) <= 0) {
 		rc = -ENXIO;
 		goto err_unregister;
 	}
