@@ -285,7 +285,7 @@ test_sysfs() {
 				IFS= read -r -d '' value 2>/dev/null <\$name
 				printf '%s: %s\n' \$name \"\$value\"
 			done </tmp/readable
-			ls -l bus/pci/drivers/iopmem/
+			ls -l --time-style=+ bus/pci/drivers/iopmem/
 		}
 		state >/tmp/state.0 2>/dev/null
 		tries=0 refused=0
