@@ -80,7 +80,7 @@ static void mend(unsigned char *p, unsigned int size, unsigned int sum_at)
 static void mutate_field(unsigned char *object, const struct field *f)
 {
 	set_le(object + f->offset, f->size,
-	    odd_value(get_le(object + f->offset, f->size)));
+	       odd_value(get_le(object + f->offset, f->size)));
 }
 
 static unsigned int label_size(void)
@@ -164,7 +164,7 @@ static void mutate_labels(void)
 			set_le(l + 112, 8, (1 + below(bar_size >> 20)) << 20);
 		else	/* to the end, or that of the region */
 			set_le(l + 112, 8, bar_size - get_le(l + 104, 8) -
-			    below(3) * AREA);
+			       below(3) * AREA);
 		break;
 	case 7:
 	case 8:	/* the same label in another slot */
@@ -688,7 +688,8 @@ int main(int argc, char **argv)
 	labels = argc >= 6 && !strcmp(argv[1], "labels");
 	all = argc >= 6 && !strcmp(argv[1], "all-blocks");
 	if (argc < 6 || (!labels && !all && strcmp(argv[1], "blocks")))
-		errx(2, "usage: hostile labels|blocks|all-blocks FUNCTION SEED FIRST COUNT [AREA...]");
+		errx(2,
+		     "usage: hostile labels|blocks|all-blocks FUNCTION SEED FIRST COUNT [AREA...]");
 	if (labels ? argc == 6 : argc > 6)
 		errx(2, "labels wants label areas to begin with, blocks none");
 	function = argv[2];
