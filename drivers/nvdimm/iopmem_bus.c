@@ -648,7 +648,7 @@ static int iopmem_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (!bus->nvdimm_bus)
 		return -ENOMEM;
 
-	/* Without its own driver, a bus leaves its regions behind. */
+	/* Without its own driver, a bus leaves its regions behind when it goes. */
 	if (device_attach(to_nvdimm_bus_dev(bus->nvdimm_bus)) <= 0) {
 		rc = -ENXIO;
 		goto err_unregister;

@@ -9,8 +9,8 @@
  * the function's BAR 2, the function is bound, what the kernel shows is
  * looked at, and the function is unbound. With labels, a namespace is created
  * and deleted too. all-blocks has what the kernel is known to be wrong about,
- * too, and ends at the first complaint. Everything follows from SEED; FIRST COUNT = N 1 repeats
- * area N. Udev should not run meanwhile, it only takes time.
+ * too, and ends at the first complaint. Everything follows from SEED; FIRST
+ * COUNT = N 1 repeats area N. Udev should not run meanwhile, it only takes time.
  */
 #define _GNU_SOURCE
 #include "fuzz.h"
