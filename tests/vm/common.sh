@@ -73,7 +73,7 @@ during() {
 # file has.
 load_kernel() {
 	local known
-	BASE='' DRIVER=m SLOW=1 PART='' CMDLINE='' LEFT_OUT=()
+	BASE='' DRIVER=m SLOW=1 PART='' CMDLINE='' HOTPLUG='' LEFT_OUT=()
 	# shellcheck source=/dev/null
 	if ! . "$top/tests/vm/kernels/$KERNEL" 2>/dev/null; then
 		known=$(cd "$top/tests/vm/kernels" && echo *)

@@ -113,6 +113,12 @@ wire() {
 		-device "virtio-net-pci,netdev=net,host_mtu=9000,mac=52:54:00:00:00:0$3,bus=pcie.0,addr=17.0")
 }
 
+# hotplug: PCIe's own way, unless HOTPLUG=acpi
+hotplug() {
+	[ "$HOTPLUG" = acpi ] ||
+		QEMU+=(-global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off)
+}
+
 iommu() {
 	QEMU+=(-device intel-iommu)
 	APPEND+=" intel_iommu=on"
@@ -178,8 +184,7 @@ machine() {
 		;;
 	# for what comes and goes: a port with room in its window, one without
 	hotplug)
-		# PCIe's own way to plug, not ACPI's
-		QEMU+=(-global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off)
+		hotplug
 		bar card 512M 10
 		drive 12
 		root_port hot 13 ,pref64-reserve=1G
@@ -198,7 +203,7 @@ machine() {
 		;;
 	# for many that work at once: 16 functions, a drive, and a slot
 	races)
-		QEMU+=(-global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off)
+		hotplug
 		drive 12
 		root_port hot 13 ,pref64-reserve=1G
 		for ((i = 0; i < 16; i++)); do
