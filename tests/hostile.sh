@@ -104,6 +104,26 @@ test_labels_many() {
 	labels 10000
 }
 
+runs_in base
+
+# On 6.1 such an index makes libnvdimm write beyond its copy of the label area.
+test_labels_off() {
+	shows "a label area that harms libnvdimm of 6.1 is not read with labels=0; the region is one namespace without labels"
+	label_area 1.2
+	blank recorded
+	run "labelforge index.nslot=0x10001fe index.free=0xff </host/area-1.2 >/host/forged"
+	dd if="$VM/share/forged" of="$DIR/recorded.bar" bs=$area seek=1023 conv=notrunc status=none
+	load labels=0
+	attach recorded
+	fails "." "ndctl read-labels -j nmem0"
+	run "ndctl list -N"
+	is "namespace" raw "$(field mode)"
+	is "its size" $((128 << 20)) "$(field size)"
+	detach recorded
+	is "the label area in the BAR's file" same \
+		"$(tail -c $area "$DIR/recorded.bar" | cmp - "$VM/share/forged" && echo same)"
+}
+
 # blocks DEFAULT: a BTT, a PFN and a DAX namespace with info blocks. With
 # labels 1.1 the BTT's is where it was before there were labels.
 blocks() {
