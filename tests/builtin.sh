@@ -21,8 +21,7 @@ test_parameters() {
 	done
 	run "cat /sys/bus/nd/devices/$(region_of card)/{size,iopmem/bar}"
 	is "the region's size and BAR" "$((512 << 20)) 2" "$(tr '\n' ' ' <<<"$OUT" | sed 's/ $//')"
-	create card raw
 	new_text
-	run "echo '$text' | dd of=$NODE bs=4096 conv=sync,fsync oflag=direct status=none"
+	run "echo '$text' | dd of=/dev/pmem0 bs=4096 conv=sync,fsync oflag=direct status=none"
 	is "at, from the start of the BAR" 0 "$(found "$text" "$DIR/card.bar")"
 }
