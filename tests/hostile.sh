@@ -117,7 +117,7 @@ test_labels_off() {
 	attach recorded
 	fails "." "ndctl read-labels -j nmem0"
 	run "ndctl list -N"
-	is "namespace" raw "$(field mode)"
+	is "namespace" fsdax "$(field mode)"
 	is "its size" $((128 << 20)) "$(field size)"
 	detach recorded
 	is "the label area in the BAR's file" same \
