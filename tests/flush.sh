@@ -7,11 +7,12 @@ runs_in base
 # kernel. In Slot Control (PCIe base specification 7.5.3.10), Power Controller
 # Control off and Power Indicator Control off.
 cut_power() {
-	run "port=\$(basename \$(dirname \$(readlink -f /sys/bus/pci/devices/${F[$1]})))
-		for d in /sys/bus/pci_express/drivers/pciehp/\$port:*; do
+	local port
+	port=$(port_of "$1")
+	run "for d in /sys/bus/pci_express/drivers/pciehp/$port:*; do
 			echo \${d##*/} >/sys/bus/pci_express/drivers/pciehp/unbind
 		done
-		setpci -s \$port CAP_EXP+18.w=0700:0700
+		setpci -s $port CAP_EXP+18.w=0700:0700
 		setpci -s ${F[$1]} VENDOR_ID.w 2>/dev/null || echo gone"
 	like "the function's vendor id" "ffff|gone" "$OUT"
 }

@@ -166,6 +166,11 @@ new_text() {
 	text="$CASE $RANDOM$RANDOM$RANDOM"
 }
 
+# port_of NAME: the port that it is behind
+port_of() {
+	guest "basename \$(dirname \$(readlink -f /sys/bus/pci/devices/${F[$1]}))"
+}
+
 # plug PORT SIZE: into the slot, and wait for the kernel to find it
 plug() {
 	truncate -s "$2" "$DIR/hot.bar"

@@ -287,11 +287,6 @@ test_redirected() {
 	is "text that fio has read into memory, times in the BAR's file" 0 "$(in_bar card "$text")"
 }
 
-# port_of NAME: the port that it is behind
-port_of() {
-	guest "basename \$(dirname \$(readlink -f /sys/bus/pci/devices/${F[$1]}))"
-}
-
 # every_pair DOMAIN: drives and cards, each behind a root port of its own and behind
 # the switch
 every_pair() {
