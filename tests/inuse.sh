@@ -135,10 +135,14 @@ test_surprise() {
 	idle
 	gone
 	wait_slot hot empty
-	hmp "object_del hot-mem" >/dev/null
-	# ACPI does not switch the slot's power on, as pciehp does
-	[ "$HOTPLUG" != acpi ] || run "setpci -s $port CAP_EXP+18.w=0:0400"
-	plug hot 512M
+	if [ "$HOTPLUG" = acpi ]; then
+		# QEMU has kept it in the slot, which nobody switches on again
+		run "setpci -s $port CAP_EXP+18.w=0:0400; echo 1 >/sys/bus/pci/rescan"
+		wait_slot hot present
+	else
+		hmp "object_del hot-mem" >/dev/null
+		plug hot 512M
+	fi
 	checked hot
 	detach hot
 	unplug hot
