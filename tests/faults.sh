@@ -216,11 +216,15 @@ test_parameters() {
 	shows "each allocation of loading the module with parameters fails once: it is loaded or not there"
 	run "modinfo -n iopmem_bus"
 	module=$OUT
+	# who listens changes how many allocations an event takes, and so the
+	# count may step over one of the driver's
+	udev_off
 	# ids that nothing here has
 	parse "ids=abcd:ef01,1234:5678:9abc bars=2,4-5 labels=0 cached=1"
 	failed_in __pci_register_driver kstrdup pci_add_dynid
 	parse "bars=2-9" ERANGE
 	parse "ids=1af4" EINVAL
+	udev_on
 }
 
 runs_in bare debug

@@ -19,12 +19,14 @@ runs() {
 # quick: udev away, grace periods short, and on the console no more than
 # warnings. Its opposite is slow_again.
 quick() {
-	run "modprobe -a nd_pmem nd_btt device_dax dax_pmem
-		udevadm settle; pkill -x systemd-udevd; dmesg -n 5; echo 1 >/sys/kernel/rcu_expedited"
+	run "modprobe -a nd_pmem nd_btt device_dax dax_pmem"
+	udev_off
+	run "dmesg -n 5; echo 1 >/sys/kernel/rcu_expedited"
 }
 
 slow_again() {
-	run "dmesg -n 7; echo 0 >/sys/kernel/rcu_expedited; /lib/systemd/systemd-udevd --daemon"
+	run "dmesg -n 7; echo 0 >/sys/kernel/rcu_expedited"
+	udev_on
 }
 
 # program SECONDS COMMAND: it has to succeed; its output is in OUT

@@ -122,6 +122,15 @@ settle() {
 	guest "cat /sys/bus/nd/devices/ndbus*/wait_probe >/dev/null; udevadm settle"
 }
 
+# udev away, which takes time and listens to what happens; and there again
+udev_off() {
+	run "udevadm settle; pkill -x systemd-udevd"
+}
+
+udev_on() {
+	run "/lib/systemd/systemd-udevd --daemon"
+}
+
 # region_of NAME: the function's region
 region_of() {
 	guest "ls -d /sys/bus/pci/devices/${F[$1]}/ndbus*/region*" | sed 's,.*/,,'
