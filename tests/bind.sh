@@ -13,6 +13,7 @@ unbind_all() {
 
 test_static_id() {
 	shows "a function with the id 11f8:f115 loads the module by itself"
+	as_module
 	run "modprobe -R pci:v000011F8d0000F115sv00001234sd00005678bc05sc80i00"
 	is "module for that alias" iopmem_bus "$OUT"
 	load
@@ -79,6 +80,7 @@ test_ids() {
 test_ids_nonsense() {
 	local junk
 	shows "nonsense in ids= is named in the log, and the module does not load"
+	as_module
 	for junk in junk 1af4 1af4:zz 1af4:1110:1:2:3:4:5 11af4:1110 1af4:-1; do
 		fails "Invalid argument" "modprobe iopmem_bus ids=8086:10d3,$junk,1af4:1110"
 		logged "iopmem_bus: ids=: \"$junk\" is not vendor:device"
@@ -150,6 +152,7 @@ test_two_functions_apart() {
 
 test_unload_bound() {
 	shows "rmmod with functions bound is refused, as with every nvdimm bus; after unbinding it leaves nothing"
+	as_module
 	blank card pair0
 	load
 	attach card
@@ -175,6 +178,7 @@ hold() {
 test_unload_mounted() {
 	local fs
 	shows "rmmod under a mounted ext4 or xfs with an open mapping is refused, and the file system goes on"
+	as_module
 	blank card
 	load
 	for fs in "ext4 -b 4096 -F" "xfs -f"; do
@@ -213,6 +217,7 @@ test_cacheable() {
 	run "echo iopmem >/sys/bus/pci/devices/${F[card]}/driver_override"
 	fails "Operation not supported|not supported" "echo ${F[card]} >/sys/bus/pci/drivers/iopmem/bind"
 	logged "iopmem ${F[card]}: this machine would map BARs cacheable, load with cached=1"
+	[ "$DRIVER" != y ] || return 0
 	run "rmmod iopmem_bus"
 	load cached=1
 	attach card

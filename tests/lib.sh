@@ -95,13 +95,17 @@ blank() {
 	done
 }
 
+# as_module: what follows is for a driver that can be loaded and unloaded
+as_module() {
+	[ "$DRIVER" = y ] || return 0
+	saw "skipped: the driver is built in"
+	exit 77
+}
+
 # load [PARAMETER...]: the module. A driver that is built in takes parameters
 # only at boot.
 load() {
-	if [ "$DRIVER" = y ] && [ $# != 0 ]; then
-		saw "skipped: the driver is built in, and has no parameters after boot"
-		exit 77
-	fi
+	[ $# = 0 ] || as_module
 	run "echo iopmem-load >/dev/kmsg; modprobe iopmem_bus $*"
 }
 
