@@ -60,7 +60,9 @@ static const struct field btt_fields[] = {
 
 static const char *function;
 static uint64_t bar_start, bar_size;
-static unsigned char area[AREA], base[BASES][AREA];
+/* with room for a label of the larger size in the last slot of the smaller */
+static unsigned char area[AREA + MIN_LABEL];
+static unsigned char base[BASES][AREA];
 static unsigned int bases;
 static uint64_t at;	/* the number of the area */
 static bool all;	/* leave nothing out of the blocks */
