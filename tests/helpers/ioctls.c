@@ -369,17 +369,33 @@ static void deadlock(void)
 	}
 }
 
+/*
+ * libnvdimm registers a region, and what is in it, a little after what asked for
+ * it has returned. To disable the region meanwhile leaves its namespaces behind,
+ * see Documentation/driver-api/nvdimm/iopmem-threat-model.rst.
+ */
+static void wait_probe(void)
+{
+	char bus[32], path[64], c;
+	int fd;
+
+	if (!find_child("ndbus*", bus, sizeof(bus)))
+		bad("no bus of %s", function);
+	snprintf(path, sizeof(path), "/sys/bus/nd/devices/%s/wait_probe", bus);
+	fd = open(path, O_RDONLY);
+	if (fd < 0 || read(fd, &c, 1) != 1)
+		bad("%s: %s", path, strerror(errno));
+	close(fd);
+}
+
 /* To begin each phase, the function is bound and its region on or off. */
 static void region_state(bool on)
 {
-	int rc, i;
+	int rc;
 
-	/* it comes a little after bind has returned */
-	for (i = 0; !find_child("ndbus*/region*", region, sizeof(region)); i++) {
-		if (i == 5000)
-			bad("no region");
-		usleep(1000);
-	}
+	wait_probe();
+	if (!find_child("ndbus*/region*", region, sizeof(region)))
+		bad("no region");
 	rc = sysfs_write(region, "/sys/bus/nd/drivers/nd_region/%sbind",
 			 on ? "" : "un");
 	if (rc && rc != ENODEV && rc != EBUSY)
