@@ -48,3 +48,37 @@ test_remove_rescan() {
 	run "ndctl list -N"
 	is "name" kept "$(field name)"
 }
+
+test_disabled_early() {
+	local region
+	shows "a region that is disabled leaves nothing behind when its function is unbound; one that was disabled by sysfs before its namespaces were registered is enabled first"
+	blank card
+	load
+	attach card
+	create card raw -s 16M -n kept
+	region=$(region_of card)
+	run "for i in \$(seq 10); do ndctl disable-region $region && ndctl enable-region $region || exit; done 2>&1
+		ndctl disable-region $region; ls /sys/bus/nd/devices | grep -vc '^ndbus\|^nmem\|^region' || true"
+	is "by ndctl, ten times: namespaces of a region that is disabled" 0 "$(tail -n 1 <<<"$OUT")"
+	detach card
+	run "ls /sys/bus/nd/devices | grep -c . || true"
+	is "unbound: nvdimm devices left" 0 "$OUT"
+	attach card
+	region=$(region_of card)
+	udev_off
+	# libnvdimm's defect, see iopmem.rst
+	run "cd /sys/bus/nd/drivers/nd_region; echo $region >unbind
+		for i in \$(seq 100); do
+			echo $region >bind; echo $region >unbind
+			ls /sys/bus/nd/devices | grep -q ^namespace && echo \$i && break
+		done; true"
+	saw "by sysfs: namespaces are left at try ${OUT:-none of 100}"
+	run "ndctl enable-region $region"
+	udev_on
+	detach card
+	run "ls /sys/bus/nd/devices | grep -c . || true"
+	is "enabled and unbound: nvdimm devices left" 0 "$OUT"
+	attach card
+	run "ndctl list -N"
+	is "bound again: name" kept "$(field name)"
+}

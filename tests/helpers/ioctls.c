@@ -372,7 +372,7 @@ static void deadlock(void)
 /*
  * libnvdimm registers a region, and what is in it, a little after what asked for
  * it has returned. To disable the region meanwhile leaves its namespaces behind,
- * see Documentation/driver-api/nvdimm/iopmem-threat-model.rst.
+ * see Documentation/driver-api/nvdimm/iopmem.rst.
  */
 static void wait_probe(void)
 {
