@@ -99,6 +99,12 @@ test_labels() {
 	labels 200
 }
 
+# Without room for it in the mutating program this ends with "buffer overflow".
+test_labels_last_slot() {
+	shows "the same with ten areas, one of which has a label of 256 bytes in the last slot for 128"
+	SEED=${SEED:-699458176} FIRST=${FIRST:-1370} labels 10
+}
+
 runs_in base torture
 
 test_labels_many() {
