@@ -20,19 +20,9 @@ test_status() {
 	run "exit 3"
 }
 
-test_warning() {
-	shows "makes the kernel warn"
-	run "echo 'WARNING: said by a test' >/dev/kmsg"
-}
-
-test_bug() {
-	shows "meets a bug in the kernel"
-	run "echo 'BUG: said by a test' >/dev/kmsg"
-}
-
-test_oops() {
-	shows "makes the kernel oops"
-	run "echo 'Oops: said by a test' >/dev/kmsg"
+test_complaints() {
+	shows "makes the kernel warn, meet a bug and oops"
+	run "for what in WARNING BUG Oops; do echo \$what: said by a test >/dev/kmsg; done"
 }
 
 test_leftover() {
