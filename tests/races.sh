@@ -216,11 +216,11 @@ test_races() {
 # counts FILE: what is in use, one a line. Object counts of the slabs are nearly
 # exact once what CPUs keep for themselves has been given back, and to load a
 # module frees what vmalloc frees late. Events wait in sockets until udev has had
-# them.
+# them. What caches have seen used is dropped the second time only.
 counts() {
 	GUEST_SECONDS=600 run "udevadm settle --timeout=500 && rmmod iopmem_bus && modprobe iopmem_bus && cat /sys/bus/nd/devices/ndbus*/wait_probe >/dev/null &&
 			echo ${F[race0]} >$driver/unbind || exit
-		sync; echo 3 >/proc/sys/vm/drop_caches; sleep 2
+		sync; for i in 1 2 3; do echo 3 >/proc/sys/vm/drop_caches; sleep 1; done
 		for c in /sys/kernel/slab/*/shrink; do echo 1 >\$c; done 2>/dev/null
 		awk 'NR > 2 { print \$1, \$2 }' /proc/slabinfo >$1.slab
 		{
