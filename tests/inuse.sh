@@ -92,6 +92,38 @@ test_unbind() {
 	checked card
 }
 
+test_unbind_others() {
+	local mode others=() flag
+	shows "while unbinding waits for one disk, the function's others give nothing, take nothing and are not mounted, all at once, and do not hold it up"
+	blank card
+	load
+	attach card
+	for mode in raw sector fsdax; do
+		create card $mode -s 32M
+		run "mkfs.ext4 -q -F -b 4096 $NODE"
+		others+=("$NODE")
+	done
+	create card fsdax -s 64M
+	run "mkfs.ext4 -q -F -b 4096 $NODE && mount -o dax $NODE /mnt/a
+		echo ${F[card]} >/sys/bus/pci/drivers/iopmem/unbind 2>/dev/null &"
+	logged "iopmem ${F[card]}: ${NODE#/dev/} is in use, unmount or close it: removal waits"
+	run "echo 3 >/proc/sys/vm/drop_caches"
+	GUEST_SECONDS=$((30 * SLOW))
+	for NODE in "${others[@]}"; do
+		for flag in "" iflag=direct; do
+			run "dd if=$NODE bs=4K count=1 $flag 2>/dev/null | wc -c"
+			is "bytes read from $NODE ${flag:-by the page cache}" 0 "$OUT"
+		done
+		fails "Input/output error|No space left" "dd if=/dev/zero of=$NODE bs=4K count=1 conv=fsync,notrunc"
+		fails "can't read superblock|Input/output error|wrong fs type" "mount -t ext4 $NODE /mnt/b"
+	done
+	run "umount /mnt/a
+		for i in \$(seq 100); do ls /sys/bus/nd/devices | grep -q . || exit 0; sleep 0.1; done; ls /sys/bus/nd/devices; exit 1"
+	saw "unmounted: all of it is gone"
+	attach card
+	run "for o in ${others[*]}; do e2fsck -fn \$o || exit; done"
+}
+
 test_remove() {
 	shows "so does the PCI core's remove"
 	busy card

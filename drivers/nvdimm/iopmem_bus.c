@@ -681,8 +681,11 @@ static int iopmem_retire_disks(struct device *dev, void *say_for)
 		return device_for_each_child(dev, say_for, iopmem_retire_disks);
 
 	disk = dev_to_disk(dev);
-	if (!disk_openers(disk) && !test_bit(GD_DEAD, &disk->state))
+	if (!disk_openers(disk) && !test_bit(GD_DEAD, &disk->state)) {
+		/* 6.1 does not, and has who reads its page cache wait for ever */
+		blk_queue_flag_set(QUEUE_FLAG_DYING, disk->queue);
 		blk_mark_disk_dead(disk);
+	}
 	if (!disk_openers(disk))
 		return 0;
 
