@@ -26,22 +26,22 @@ test_failures() {
 test_second_start() {
 	local out
 	shows "a machine that does not start is started a second time, and no third"
-	mkdir "$work/bin"
-	cat >"$work/bin/qemu-system-x86_64" <<-END
+	mkdir "$work/qemu"
+	cat >"$work/qemu/qemu-system-x86_64" <<-END
 		#!/bin/sh
 		echo >>$work/starts
 		[ \$(wc -l <$work/starts) -le \$FAIL ] && exit 1
 		exec $(command -v qemu-system-x86_64) "\$@"
 	END
-	chmod +x "$work/bin/qemu-system-x86_64"
+	chmod +x "$work/qemu/qemu-system-x86_64"
 	export FAIL=1
-	out=$(PATH=$work/bin:$PATH CASES=$top/tests/harness T=passes "$top/tests/run" 2>&1) || bad "tests/run" "to succeed" "$out"
+	out=$(PATH=$work/qemu:$PATH CASES=$top/tests/harness T=passes "$top/tests/run" 2>&1) || bad "tests/run" "to succeed" "$out"
 	like "says" "did not start, QEMU has ended" "$out"
 	like "says" "starting it a second time" "$out"
 	like "says" "^1 passed, 0 failed$" "$out"
 	FAIL=9
 	rm "$work/starts"
-	out=$(PATH=$work/bin:$PATH CASES=$top/tests/harness T=passes "$top/tests/run" 2>&1) && bad "tests/run" "to fail" "$out"
+	out=$(PATH=$work/qemu:$PATH CASES=$top/tests/harness T=passes "$top/tests/run" 2>&1) && bad "tests/run" "to fail" "$out"
 	is "starts" 2 "$(wc -l <"$work/starts")"
 	like "says" "FAILED, for want of a machine" "$out"
 }

@@ -74,9 +74,14 @@ waits() {
 	is "meanwhile" "$text $text in use" "$(tr '\n' ' ' <<<"$OUT" | sed 's/ $//')"
 }
 
-# gone: within ten seconds, with all that belonged to it
-gone() {
+# removed: within ten seconds
+removed() {
 	run "for i in \$(seq 100); do ls /sys/bus/nd/devices | grep -q . || exit 0; sleep 0.1; done; ls /sys/bus/nd/devices; exit 1"
+}
+
+# gone: with all that belonged to it
+gone() {
+	removed
 	run "grep -c 'iopmem labels' /proc/iomem || true"
 	is "reservations left" 0 "$OUT"
 	sigbus
@@ -117,8 +122,8 @@ test_unbind_others() {
 		fails "Input/output error|No space left" "dd if=/dev/zero of=$NODE bs=4K count=1 conv=fsync,notrunc"
 		fails "can't read superblock|Input/output error|wrong fs type" "mount -t ext4 $NODE /mnt/b"
 	done
-	run "umount /mnt/a
-		for i in \$(seq 100); do ls /sys/bus/nd/devices | grep -q . || exit 0; sleep 0.1; done; ls /sys/bus/nd/devices; exit 1"
+	run "umount /mnt/a"
+	removed
 	saw "unmounted: all of it is gone"
 	attach card
 	run "for o in ${others[*]}; do e2fsck -fn \$o || exit; done"

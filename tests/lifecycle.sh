@@ -3,6 +3,12 @@
 # shellcheck shell=bash
 runs_in hotplug
 
+# none_left WHEN: of the nvdimm devices
+none_left() {
+	run "ls /sys/bus/nd/devices | grep -c . || true"
+	is "$1: nvdimm devices left" 0 "$OUT"
+}
+
 test_hotplug() {
 	shows "plugged in behind a root port, a card is bound; unplugged, it goes; plugged in again, its namespaces are there"
 	plug hot 64M
@@ -41,8 +47,8 @@ test_remove_rescan() {
 	load
 	attach card
 	create card devdax -s 64M -n kept
-	run "echo 1 >/sys/bus/pci/devices/${F[card]}/remove; ls /sys/bus/nd/devices | grep -c . || true"
-	is "nvdimm devices left" 0 "$OUT"
+	run "echo 1 >/sys/bus/pci/devices/${F[card]}/remove"
+	none_left "removed"
 	run "echo 1 >/sys/bus/pci/rescan"
 	attach card
 	run "ndctl list -N"
@@ -61,8 +67,7 @@ test_disabled_early() {
 		ndctl disable-region $region; ls /sys/bus/nd/devices | grep -vc '^ndbus\|^nmem\|^region' || true"
 	is "by ndctl, ten times: namespaces of a region that is disabled" 0 "$(tail -n 1 <<<"$OUT")"
 	detach card
-	run "ls /sys/bus/nd/devices | grep -c . || true"
-	is "unbound: nvdimm devices left" 0 "$OUT"
+	none_left "unbound"
 	attach card
 	region=$(region_of card)
 	udev_off
@@ -76,8 +81,7 @@ test_disabled_early() {
 	run "ndctl enable-region $region"
 	udev_on
 	detach card
-	run "ls /sys/bus/nd/devices | grep -c . || true"
-	is "enabled and unbound: nvdimm devices left" 0 "$OUT"
+	none_left "enabled and unbound"
 	attach card
 	run "ndctl list -N"
 	is "bound again: name" kept "$(field name)"

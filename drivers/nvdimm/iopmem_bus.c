@@ -682,7 +682,7 @@ static int iopmem_retire_disks(struct device *dev, void *say_for)
 
 	disk = dev_to_disk(dev);
 	if (!disk_openers(disk) && !test_bit(GD_DEAD, &disk->state)) {
-		/* 6.1 does not, and has who reads its page cache wait for ever */
+		/* Until 6.1 the next call does not, and buffered reads hang. */
 		blk_queue_flag_set(QUEUE_FLAG_DYING, disk->queue);
 		blk_mark_disk_dead(disk);
 	}
