@@ -184,11 +184,18 @@ port_of() {
 	guest "basename \$(dirname \$(readlink -f /sys/bus/pci/devices/${F[$1]}))"
 }
 
-# plug PORT SIZE: into the slot, and wait for the kernel to find it
-plug() {
+# insert PORT SIZE: the card into the slot
+insert() {
+	local answer
 	truncate -s "$2" "$DIR/hot.bar"
-	hmp "object_add memory-backend-file,id=hot-mem,mem-path=$DIR/hot.bar,size=$2,share=on" >/dev/null
-	hmp "device_add ivshmem-plain,id=hot,memdev=hot-mem,bus=$1-port" >/dev/null
+	answer=$(hmp "object_add memory-backend-file,id=hot-mem,mem-path=$DIR/hot.bar,size=$2,share=on"
+		hmp "device_add ivshmem-plain,id=hot,memdev=hot-mem,bus=$1-port")
+	[ -z "$answer" ] || bad "device_add" "no complaint of QEMU's" "$answer"
+}
+
+# plug PORT SIZE: the same, and wait for the kernel to find it
+plug() {
+	insert "$@"
 	wait_slot "$1" present
 	vm_find_functions
 }
@@ -204,13 +211,23 @@ wait_slot() {
 		done; exit 1"
 }
 
-# The kernel gives a slot five seconds before it takes the power away, and
-# misses what is plugged in while it is still at it.
+# unplug PORT: the card is out when QEMU lets go of its memory. That the guest
+# shows none is no sign, where it takes functions out and finds them again by
+# itself. QEMU refuses device_del while the slot is at work. A removal waits for
+# file systems. The kernel gives a slot five seconds before it takes the power
+# away, and misses what is plugged in while it is still at it.
 unplug() {
-	hmp "device_del hot" >/dev/null
+	local end=$((SECONDS + 600)) answer
+	while :; do
+		hmp "device_del hot" >/dev/null
+		sleep 1
+		answer=$(hmp "object_del hot-mem")
+		[ "$answer" ] || break
+		[ $SECONDS -lt $end ] ||
+			bad "device_del, for 600 s" "the card out of the slot" "$answer; $(guest 'cat /proc/[0-9]*/stack | grep -A5 iopmem')"
+	done
 	wait_slot "$1" empty
 	sleep 3
-	hmp "object_del hot-mem" >/dev/null
 }
 
 # used_up: nothing more can run in this machine, though nothing is wrong

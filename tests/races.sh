@@ -134,33 +134,6 @@ worker() {
 
 # the rest runs on the host
 
-# insert: the card into the slot. The remover takes it for a moment, too.
-insert() {
-	local end=$((SECONDS + 600)) answer
-	answer=$(hmp "object_add memory-backend-file,id=hot-mem,mem-path=$DIR/hot.bar,size=64M,share=on"
-		hmp "device_add ivshmem-plain,id=hot,memdev=hot-mem,bus=hot-port")
-	[ -z "$answer" ] || bad "device_add" "no complaint of QEMU's" "$answer"
-	until (wait_slot hot present) >/dev/null; do
-		[ $SECONDS -lt $end ] || bad "the slot after 600 s" "a function in it" "none"
-	done
-}
-
-# draw: the card out of the slot. That the guest shows none is no sign, as the
-# remover takes it and finds it again; QEMU keeps the memory while it has the card.
-# It refuses device_del while the slot is at work. The removal waits for file systems.
-draw() {
-	local end=$((SECONDS + 600)) answer
-	while :; do
-		hmp "device_del hot" >/dev/null
-		sleep 1
-		answer=$(hmp "object_del hot-mem")
-		[ "$answer" ] || break
-		[ $SECONDS -lt $end ] ||
-			bad "the slot after 600 s" "without the card" "$answer; $(guest 'cat /proc/[0-9]*/stack | grep -A5 iopmem')"
-	done
-	sleep 3	# the kernel misses what is plugged in before it is done
-}
-
 test_races() {
 	local workers=(binder binder remover creator creator destroyer mounter mounter mounter dax)
 	local seed=${RACES_SEED:-$RANDOM} end plugged=0 i f at said list
@@ -183,12 +156,14 @@ test_races() {
 			setsid bash /host/worker \$role.\$n \$role \$(($seed + n)) >/tmp/races/\$n.log 2>&1 &
 		done"
 
-	truncate -s 64M "$DIR/hot.bar"
 	end=$((SECONDS + ${RACES_SECONDS:-600}))
 	while [ $SECONDS -lt $end ]; do
-		insert
+		insert hot 64M
+		until (wait_slot hot present) >/dev/null; do	# the remover takes it, too
+			[ $SECONDS -lt $((end + 600)) ] || bad "the slot" "a function in it" "none"
+		done
 		sleep $((RANDOM % 10))
-		draw
+		unplug hot
 		plugged=$((plugged + 1))
 	done
 	run "touch /tmp/races/stop
