@@ -29,6 +29,30 @@ test_hotplug() {
 	unplug hot
 }
 
+test_found_again() {
+	shows "removed and found again by sysfs while its slot waits to be emptied, a card goes all the same, and can be plugged in again"
+	plug hot 64M
+	load ids=1af4:1110
+	settle
+	run "said=\$(dmesg | grep -c 'Slot.*: Powering off')
+		(for i in \$(seq 100); do
+			[ \$(dmesg | grep -c 'Slot.*: Powering off') = \$said ] || break
+			sleep 0.1
+		done
+		echo 1 >/sys/bus/pci/devices/${F[hot]}/remove
+		sleep 0.5
+		echo 1 >/sys/bus/pci/rescan) &"
+	unplug hot
+	is "times it was bound" 2 "$(case_log | grep -c "iopmem ${F[hot]}: BAR 0 .* passed over")"
+	run "readlink /sys/bus/nd/devices/* | grep -c '/${F[hot]}/' || true"
+	is "unplugged: its nvdimm devices left" 0 "$OUT"
+	plug hot 64M
+	settle
+	run "ls -d /sys/bus/pci/devices/${F[hot]}/ndbus*/region* | wc -l"
+	is "plugged in again: its regions" 1 "$OUT"
+	unplug hot
+}
+
 test_no_room() {
 	shows "plugged in where the bridge's window has no room, a function is refused, and the log names the BAR"
 	plug cramped 64G
