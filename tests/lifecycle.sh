@@ -34,9 +34,9 @@ test_found_again() {
 	plug hot 64M
 	load ids=1af4:1110
 	settle
-	run "said=\$(dmesg | grep -c 'Slot.*: Powering off')
+	run "said=\$(dmesg | grep -c 'Slot.*[Pp]ower.* off')
 		(for i in \$(seq 100); do
-			[ \$(dmesg | grep -c 'Slot.*: Powering off') = \$said ] || break
+			[ \$(dmesg | grep -c 'Slot.*[Pp]ower.* off') = \$said ] || break
 			sleep 0.1
 		done
 		echo 1 >/sys/bus/pci/devices/${F[hot]}/remove
