@@ -205,10 +205,7 @@ wait_slot() {
 	local slot want=0
 	[ "$2" = present ] && want=1
 	slot=$(printf '%s\n' "${SLOTS[@]}" | sed -n "s/^$1 //p")
-	run "for i in \$(seq $((150 * SLOW))); do
-			[ \$(ls -d /sys/bus/pci/devices/0000:00:$slot.0/????:??:??.? 2>/dev/null | wc -l) = $want ] && exit 0
-			sleep 0.1
-		done; exit 1"
+	run "await 15 '[ \$(ls -d /sys/bus/pci/devices/0000:00:$slot.0/????:??:??.? 2>/dev/null | wc -l) = $want ]'"
 }
 
 # unplug PORT: the card is out when QEMU lets go of its memory. That the guest

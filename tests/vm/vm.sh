@@ -5,12 +5,13 @@
 #	vm_prepare			make what all of them need
 #	vm_boot MACHINE DIR [NAME]	start one; BARs and drives in DIR, its own files
 #					in DIR/vm or DIR/NAME
-#	guest COMMAND			run a shell command in it
+#	guest COMMAND			run a shell command in it; it has await, too
 #	guest_slow SECONDS COMMAND	the same with another deadline
 #	vm_off, vm_kill			end it
 #
 # $VM is the folder of the running machine; F[name] the address of a function.
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+. "$top/tests/vm/await.sh"
 . "$top/tests/vm/machine.sh"
 
 declare -A F
@@ -22,7 +23,7 @@ CHILD=
 TCG_CPU=max,la57=off,-erms,-fsrm
 load_kernel
 BOOT_SECONDS=$((240 * SLOW))
-GUEST_SECONDS=$((120 * SLOW))
+GUEST_SECONDS=120
 
 vm_prepare() {
 	local name
@@ -70,7 +71,7 @@ vm_folder() {
 	VM=$2/${3:-vm}
 	rm -rf "$VM"
 	mkdir -p "$VM/share"
-	cp "$top/tests/vm/init" "$VM/share/init"
+	cp "$top"/tests/vm/{init,await.sh} "$VM/share/"
 	# one file: for a folder the guest takes twice as long, on a busy host far longer
 	tar -cf "$VM/share/payload.tar" -C "$top/build/$KERNEL/payload" .
 	machine "$1" "$2"
@@ -97,10 +98,12 @@ vm_start() {
 	vm_qemu >"$VM/qemu.log" 2>&1 </dev/null &
 	echo $! >"$VM/pid"
 	disown	# its end is no news
-	vm_answer "$BOOT_SECONDS" ready || {
+	PACE=$SLOW
+	vm_answer "$BOOT_SECONDS" "ready " || {
 		vm_why "did not start"
 		return 1
 	}
+	[ "$ANSWER" -le "$PACE" ] || PACE=$ANSWER
 	qmp '{"execute":"qmp_capabilities"}' >/dev/null
 	VM_BOOT_TIME=$(awk -v a="$start" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f", b - a }')
 	vm_find_functions
@@ -196,7 +199,7 @@ vm_why() {
 }
 
 guest() {
-	guest_slow "$GUEST_SECONDS" "$1"
+	guest_slow $((GUEST_SECONDS * PACE)) "$1"
 }
 
 guest_slow() {
