@@ -145,7 +145,7 @@ test_map() {
 	like "labels" 'L  0x0001ffe0000 +128 KiB' "$OUT"
 	like "cost" 'costs 15.88 MiB; with 2 MiB 14 MiB' "$OUT"
 	run "ndctl-iopmem map ${F[card]} --svg /tmp/map.svg && cat /tmp/map.svg"
-	python3 -c 'import sys, xml.dom.minidom as m; m.parseString(sys.stdin.read())' <<<"$OUT" ||
+	in_toolbox python3 -c 'import sys, xml.dom.minidom as m; m.parseString(sys.stdin.read())' <<<"$OUT" ||
 		bad "python3" "well-formed XML" "$OUT"
 	like "the name" "a&lt;b&gt;" "$OUT"
 }

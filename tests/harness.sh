@@ -73,7 +73,8 @@ test_bad_input() {
 		mount -t tmpfs -o size=64M tmp $work/full; XDG_CACHE_HOME=$work/full $top/tests/vm/source 6.12'"
 	complains "cannot create /proc/iopmem: set XDG_CACHE_HOME" "XDG_CACHE_HOME=/proc $top/tests/vm/source 6.12"
 	complains "KERNEL=9.9 is not known" "$top/tests/vm/source 9.9"
-	complains "deps nonsense is not known, use lint" "$top/tests/vm/deps nonsense"
+	complains "MiB free and the toolbox needs 4096: make room" "as_root unshare --mount sh -c '
+		mount -t tmpfs -o size=64M tmp $work/full; XDG_CACHE_HOME=$work/full $top/tests/vm/toolbox'"
 	ONLY=
 	mkdir "$work/bin"
 	printf '#!/bin/sh\necho http://127.0.0.1:1/debian\n' >"$work/bin/apt-get"
@@ -120,7 +121,7 @@ test_interrupted_image() {
 	kill -TERM $pid
 	wait $pid
 	is "processes" "" "$(still_there "$work/cache")"
-	is "mounts" "" "$(grep "$work/cache" /proc/mounts)"
+	is "mounts" "" "$(grep "$work/cache" /proc/self/mounts)"
 	like "the image" "is damaged, making it again" "$(cat "$work/out")"
 	is "images" "" "$(ls -I lock "$work/cache/iopmem")"
 }

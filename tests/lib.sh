@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # What a case is written with. A case is a function test_NAME in a file of
 # this folder, after a line "runs_in NAME" that says which of
-# tests/vm/machine.sh it runs in ("none": on the host). "runs_in NAME slow" is
+# tests/vm/machine.sh it runs in ("toolbox": in tests/vm/toolbox, on no machine;
+# "none": on the host, for the harness itself). "runs_in NAME slow" is
 # for those that make check leaves to make check-all. A case begins with shows,
 # and ends at the first thing that is not as it should be.
 # shellcheck shell=bash
 
-runs_in() { :; }	# read by tests/run
+# read by tests/run; the second has the kernels whose sources a file's cases in
+# the toolbox want
+runs_in() { :; }
+wants_source() { :; }
 
 # shows TEXT: what the case shows, in one line
 shows() {
@@ -133,6 +137,11 @@ udev_off() {
 
 udev_on() {
 	run "/lib/systemd/systemd-udevd --daemon"
+}
+
+# in_toolbox COMMAND...: in tests/vm/toolbox, where it may write to work
+in_toolbox() {
+	"$top/tests/vm/in-toolbox" -w "$work" "$@"
 }
 
 # region_of NAME: the function's region

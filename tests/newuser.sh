@@ -7,16 +7,15 @@ runs_in base
 # pages: build and install them, as a user does; they are in MAN
 pages() {
 	local out
-	out=$("$top/tests/vm/deps" plugin 2>&1) || bad "tests/vm/deps plugin" "to succeed" "$out"
-	out=$(meson setup "$work/plugin" "$top/ndctl-plugin" 2>&1 &&
-		DESTDIR=$work/installed meson install -C "$work/plugin" 2>&1) ||
+	out=$(in_toolbox sh -c "meson setup '$work/plugin' '$top/ndctl-plugin' &&
+		DESTDIR='$work/installed' meson install -C '$work/plugin'" 2>&1) ||
 		bad "meson setup, install" "to succeed" "$out"
 	MAN=$(find "$work/installed" -name man1)
 }
 
 # typed PAGE: the command lines of its EXAMPLES, as man shows them, each on a line
 typed() {
-	MANWIDTH=80 MAN_KEEP_FORMATTING='' man -l "$MAN/$1.1" 2>/dev/null | col -bx |
+	in_toolbox sh -c "MANWIDTH=80 man -l '$MAN/$1.1' 2>/dev/null | col -bx" |
 		sed -n '/^EXAMPLES/,/^[A-Z]/p' |
 		sed -n ':more; /\\$/ { N; s/\\\n */ /; b more }; s/^ *# //p'
 }

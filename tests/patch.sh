@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The series for a kernel tree
 # shellcheck shell=bash
-runs_in none
+runs_in toolbox
+wants_source 6.12 7.3
 . "$top/tests/vm/kbuild.sh"
 
 # built TREE OBJECTS VALUE LIBNVDIMM: build drivers/nvdimm so. W=1 finds some
@@ -55,15 +56,8 @@ in_kernel() {
 	is "IOPMEM_BUS=n gives" "" "$(cd "$obj/drivers/nvdimm" && ls iopmem_bus.o 2>/dev/null)"
 }
 
-# deps PURPOSE
-deps() {
-	local out
-	out=$("$top/tests/vm/deps" "$1" 2>&1) || bad "tests/vm/deps $1" "to succeed" "$out"
-}
-
 test_series() {
 	shows "make patch gives a series that git am takes and that builds in the kernels 6.12 and 7.3: m, y and n"
-	deps kernel
 	in_kernel 6.12 0
 	in_kernel 7.3 1
 }
@@ -104,12 +98,11 @@ test_series_refused() {
 	is "KSRC=/proc" "iopmem: KSRC=/proc has no drivers/nvdimm/Kconfig: name the folder of an unpacked kernel source" "$out"
 }
 
-runs_in none slow
+runs_in toolbox slow
 
 test_allmodconfig() {
 	local v obj
 	shows "with allmodconfig, whose warnings are errors, the driver builds in the kernels 6.12 and 7.3"
-	deps kernel
 	for v in 6.12 7.3; do
 		patched $v
 		everything "$work/all-$v"
@@ -137,7 +130,6 @@ few() {
 test_options() {
 	local obj=$work/few o
 	shows "the driver builds without what it can do without, and is not offered without what it cannot"
-	deps kernel
 	patched 7.3
 	few SMP=n PM=n ACPI=n PCIEAER=n PCI_MSI=n MTRR=n X86_PAT=n PRINTK=n SYSFS=n PROC_FS=n
 	object "the least"
@@ -167,8 +159,6 @@ without_compile_test() {
 test_architectures() {
 	local obj
 	shows "on arm64 and on s390, which is big-endian, gcc W=1 and sparse find nothing; s390 is offered the driver only to test the build"
-	deps kernel
-	deps cross
 	patched 7.3
 	sparse_header "$work/sparse.h"
 	export ARCH CROSS_COMPILE

@@ -69,6 +69,32 @@ during() {
 	return "$rc"
 }
 
+# cache_lock: the cache is there, and ours until we end
+cache_lock() {
+	mkdir -p "$cache" 2>/dev/null ||
+		die "cannot create $cache: set XDG_CACHE_HOME to a folder that can be written"
+	exec 9>"$cache/lock"
+	flock 9
+}
+
+# cache_clean PATTERN: what an interrupted run has left, and what has these
+# names and was unused for two weeks
+cache_clean() {
+	local old
+	find "$cache" -maxdepth 1 -name 'tmp.*' -o -maxdepth 1 -name "$1" -mtime +14 |
+		while read -r old; do
+			as_root rm -rf --one-file-system "$old"
+		done
+}
+
+# cache_room MIB WHAT
+cache_room() {
+	local free
+	free=$(df -Pm "$cache" | awk 'NR == 2 { print $4 }')
+	[ "$free" -ge "$1" ] ||
+		die "$cache has $free MiB free and $2 needs $1: make room, or set XDG_CACHE_HOME to another disk"
+}
+
 # Sets SUITES (the last is preferred) and DEBS, or what else the kernel's own
 # file has.
 load_kernel() {
@@ -79,6 +105,12 @@ load_kernel() {
 		known=$(cd "$top/tests/vm/kernels" && echo *)
 		die "KERNEL=$KERNEL is not known, use one of: $known"
 	fi
+}
+
+# The machine's own, from apt's configuration and lists
+debian_mirror() {
+	apt-get indextargets --format '$(REPO_URI)' 'Identifier: Packages' \
+		'Origin: Debian' 'Codename: bookworm' | head -n 1
 }
 
 # find_mirror: sets mirror

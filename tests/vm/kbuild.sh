@@ -26,13 +26,21 @@ configure() {
 }
 
 # kernel_for_modules VERSION COMPILER: sets src and obj, the latter ready for
-# building modules with M=
+# building modules with M=. In the cache, by what it is made from.
 kernel_for_modules() {
 	kernel_source "$1"
-	obj=$top/build/kernel/$(basename "$src")-$2
-	[ -e "$obj/prepared" ] && return
-	during "kernel $1 with $2, to build modules for" modules_prepare "$2" ||
+	obj=$cache/modules-$2-$({
+		basename "$src"
+		"$2" --version
+		cat "${BASH_SOURCE[0]}"
+	} | sha256sum | cut -c1-12)
+	exec 8>"$cache/modules.lock"
+	flock 8
+	[ -e "$obj/prepared" ] ||
+		during "kernel $1 with $2, to build modules for" modules_prepare "$2" ||
 		die "cannot prepare $src: the lines above say why, V=1 shows all"
+	touch "$obj"
+	exec 8>&-
 }
 
 modules_prepare() {
