@@ -71,6 +71,12 @@ unlike() {
 	saw "$1: no $2"
 }
 
+# may_log PATTERN: the case makes the kernel complain with a line that matches;
+# for all other lines it fails
+may_log() {
+	echo "$1" >>"$work/may_log"
+}
+
 # the kernel's log since the case began
 case_log() {
 	tr -d '\r' <"$VM/console" | sed "1,/ iopmem-case: $CASE_NUMBER\$/d"
