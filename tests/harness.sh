@@ -75,6 +75,7 @@ test_bad_input() {
 	complains "KERNEL=9.9 is not known" "$top/tests/vm/source 9.9"
 	complains "MiB free and the toolbox needs 4096: make room" "as_root unshare --mount sh -c '
 		mount -t tmpfs -o size=64M tmp $work/full; XDG_CACHE_HOME=$work/full $top/tests/vm/toolbox'"
+	complains "REPEAT=x is no number: use REPEAT=10" "REPEAT=x $top/tests/run"
 	ONLY=
 	mkdir "$work/bin"
 	printf '#!/bin/sh\necho http://127.0.0.1:1/debian\n' >"$work/bin/apt-get"
