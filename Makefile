@@ -3,11 +3,11 @@
 # reach the scripts by the environment.
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
-export T KERNEL V KEEP KSRC OUT CUTS COUNT SEED
+export T KERNEL V KEEP KSRC OUT CUTS COUNT SEED REPEAT LOAD SAMPLE
 
 kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR)/drivers/nvdimm CONFIG_IOPMEM_BUS=m
 
-.PHONY: all install plugin demo check check-all check-debug kernel-debug torture bench-p2p lint patch shell clean help
+.PHONY: all install plugin demo check check-all check-debug kernel-debug torture mutants bench-p2p lint patch shell clean help
 
 all:	## build the module for the running kernel, or for KDIR=
 	@test -e $(KDIR)/Makefile || { echo "iopmem: no kernel headers in $(KDIR): install linux-headers-$$(uname -r), or set KDIR=" >&2; exit 1; }
@@ -20,6 +20,7 @@ install: all	## install the module for that kernel
 
 # DESTDIR and the like: meson's own, for build/plugin
 plugin:	## build the command ndctl-iopmem and the library libiopmem, into build/plugin
+	@command -v meson >/dev/null || { echo "iopmem: meson is not installed: apt install meson gcc pkgconf libndctl-dev libdaxctl-dev libpci-dev libkmod-dev libjson-c-dev uuid-dev" >&2; exit 1; }
 	@test -e build/plugin/build.ninja || meson setup build/plugin ndctl-plugin
 	meson compile -C build/plugin
 
@@ -29,8 +30,11 @@ demo:	## show the main job in a virtual machine (KEEP=dir keeps its files, V=1 s
 check:	## run the tests (T=name runs one)
 	@tests/run
 
-check-all:	## run the slow ones too
-	@ALL=1 tests/run
+check-all:	## run the slow ones too, and the mutants
+	@rc=0; ALL=1 tests/run || rc=1; [ -n "$(T)" ] || tests/mutants/run || rc=1; exit $$rc
+
+mutants:	## put small bugs into driver and library, and see that the cases notice
+	@tests/mutants/run
 
 torture:	## run those that take hours, and print their figures (CUTS=N, SEED=S)
 	@TORTURE=1 tests/run
