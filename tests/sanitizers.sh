@@ -12,6 +12,7 @@ test_report() {
 		"sleeping function called from invalid context" \
 		"ODEBUG: free active" \
 		"UBSAN: shift-out-of-bounds" \
+		"DMA-API: .*tries to free DMA memory it has not allocated" \
 		"KASAN: slab-out-of-bounds" \
 		"kmemleak, after the cases of leak: unreferenced object" \
 		"failed: leak/kmemleak sins/sins" \
@@ -25,4 +26,33 @@ runs_in base debug
 test_silent() {
 	shows "the module that does these things does none when told so, and nothing is reported"
 	run "insmod /usr/local/bin/sins.ko sin=none && rmmod sins"
+}
+
+runs_in p2p debug
+
+# dma_api: "is it off, how many errors" of the checks of the DMA API
+dma_api() {
+	run "cd /sys/kernel/debug/dma-api && cat disabled error_count | paste -sd' '"
+}
+
+test_dma_api() {
+	local to
+	shows "the checks of the DMA API are on, and find nothing wrong in what a drive reads into the card's pages and writes from them"
+	blank card
+	load
+	attach card
+	dma_api
+	is "off, errors before" "N 0" "$OUT"
+	create card fsdax -s 128M
+	run "mkfs.ext4 -q -F -b 4096 $NODE && mount -o dax=always $NODE /mnt/a && fallocate -l 8M /mnt/a/file"
+	create card devdax -s 64M
+	for to in /mnt/a/file "$NODE"; do
+		run "dma /dev/nvme0n1 $to 8M"
+		like "$to" "read 8388608 bytes" "$OUT"
+		run "dma $to /dev/nvme0n1@64M 8M"
+		like "$to" "wrote 8388608 bytes" "$OUT"
+	done
+	dma_api
+	is "off, errors afterwards" "N 0" "$OUT"
+	run "umount /mnt/a"
 }

@@ -2,16 +2,19 @@
 /*
  * sins: does one wrong thing when loaded, for a kernel that has to notice
  */
+#include <linux/dma-mapping.h>
 #include <linux/kernel.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/platform_device.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/timer.h>
 
 static char *sin = "";
 module_param(sin, charp, 0444);
-MODULE_PARM_DESC(sin, "overflow, use_after_free, shift, deadlock, atomic, leak, free_active or none");
+MODULE_PARM_DESC(sin, "overflow, use_after_free, shift, deadlock, atomic, leak, free_active, dma or none");
 
 static DEFINE_MUTEX(first);
 static DEFINE_MUTEX(second);
@@ -92,6 +95,20 @@ static void sins_free_active(void)
 	kfree(timer);
 }
 
+/* Unmaps what was never mapped. */
+static void sins_dma(void)
+{
+	struct platform_device *pdev;
+
+	pdev = platform_device_register_simple("sins", PLATFORM_DEVID_NONE,
+					       NULL, 0);
+	if (IS_ERR(pdev))
+		return;
+	if (!dma_coerce_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(64)))
+		dma_unmap_single(&pdev->dev, SZ_4K, 64, DMA_TO_DEVICE);
+	platform_device_unregister(pdev);
+}
+
 static int __init sins_init(void)
 {
 	if (!strcmp(sin, "overflow"))
@@ -108,6 +125,8 @@ static int __init sins_init(void)
 		sins_leak();
 	else if (!strcmp(sin, "free_active"))
 		sins_free_active();
+	else if (!strcmp(sin, "dma"))
+		sins_dma();
 	else if (strcmp(sin, "none"))
 		return -EINVAL;
 	return 0;
