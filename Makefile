@@ -3,11 +3,11 @@
 # reach the scripts by the environment.
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
-export T KERNEL V KEEP KSRC OUT CUTS COUNT SEED REPEAT LOAD SAMPLE
+export T KERNEL V KEEP KSRC OUT CUTS COUNT SEED REPEAT LOAD SAMPLE AS
 
 kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR)/drivers/nvdimm CONFIG_IOPMEM_BUS=m
 
-.PHONY: all install plugin demo check check-all check-debug kernel-debug torture mutants bench-p2p lint patch shell clean help
+.PHONY: all install plugin demo check check-all check-debug kernel-debug torture mutants check-stranger bench-p2p lint patch shell clean help
 
 all:	## build the module for the running kernel, or for KDIR=
 	@test -e $(KDIR)/Makefile || { echo "iopmem: no kernel headers in $(KDIR): install linux-headers-$$(uname -r), or set KDIR=" >&2; exit 1; }
@@ -44,6 +44,9 @@ kernel-debug:	## build a kernel with sanitizers, for check-debug
 
 check-debug:	## run the tests on it, with the driver as a module and built in
 	@rc=0; for k in debug debug-y; do KERNEL=$$k tests/run || rc=1; done; exit $$rc
+
+check-stranger:	## the README's commands by a new user in a bare Debian 12 tree (AS=root: by root)
+	@tests/stranger
 
 bench-p2p:	## what peer-to-peer costs the CPU, beside bounce buffers and P2PDMA
 	@tests/bench/p2p
