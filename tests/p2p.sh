@@ -439,9 +439,7 @@ test_topologies_passthrough() {
 runs_in viommu slow
 
 has_viommu() {
-	[ "$KERNEL" = 6.1 ] || return 0
-	saw "skipped: Debian's 6.1 is built without CONFIG_VIRTIO_IOMMU"
-	exit 77
+	[ "$KERNEL" != 6.1 ] || skip "Debian's 6.1 is built without CONFIG_VIRTIO_IOMMU"
 }
 
 test_topologies_viommu() {
