@@ -96,6 +96,7 @@ int main(int argc, char **argv)
 	} else if (!strcmp(what, "out")) {
 		copy_out(map + offset, length);
 	} else if (!strcmp(what, "hold")) {
+		memset(map + offset, 0x5a, length);
 		puts("held");
 		fflush(stdout);
 		for (;; usleep(100000))
