@@ -151,12 +151,12 @@ test_many() {
 				d=\${d%/*}; [ \$(cat \$d/device) = 0x1110 ] || continue
 				[ \$((i++)) -lt $n ] && echo iopmem >\$d/driver_override && (echo \$d >/sys/bus/pci/drivers/iopmem/bind &)
 			done
-			for i in \$(seq 100); do [ \$(ls -d /sys/bus/pci/drivers/iopmem/0000:* | wc -l) = $n ] && break; sleep 0.1; done"
+			await 60 '[ \$(ls -d /sys/bus/pci/drivers/iopmem/0000:* | wc -l) = $n ]'"
 		settle
 		run "ndctl list -R | grep -c '\"dev\":\"region'"
 		is "regions of $n functions" "$n" "$OUT"
 		run "cd /sys/bus/pci/drivers/iopmem && for f in 0000:*; do (echo \$f >unbind &) done
-			for i in \$(seq 100); do ls -d 0000:* >/dev/null 2>&1 || break; sleep 0.1; done; ls /sys/bus/nd/devices | grep -c . || true"
+			await 60 '! ls -d 0000:* >/dev/null 2>&1'; ls /sys/bus/nd/devices | grep -c . || true"
 		is "nvdimm devices left" 0 "$OUT"
 		run "rmmod iopmem_bus"
 	done

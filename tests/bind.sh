@@ -168,13 +168,6 @@ test_unload_bound() {
 	is "left in /sys and /dev" "" "$OUT"
 }
 
-# hold FILE LENGTH: a process that has it mapped
-hold() {
-	run "rm -f /tmp/held /tmp/status; (mapcp hold $1 $2 >/tmp/held; echo \$? >/tmp/status) &
-		for i in \$(seq 50); do grep -q held /tmp/held && break; sleep 0.1; done
-		grep held /tmp/held"
-}
-
 test_unload_mounted() {
 	local fs
 	shows "rmmod under a mounted ext4 or xfs with an open mapping is refused, and the file system goes on"
@@ -190,7 +183,8 @@ test_unload_mounted() {
 		fails "Module iopmem_bus is in use" "rmmod iopmem_bus"
 		run "echo goes on >/mnt/a/file && sync /mnt/a/file && cat /mnt/a/file"
 		is "${fs%% *}" "goes on" "$OUT"
-		run "pkill -x mapcp; sleep 0.2; umount /mnt/a"
+		stop mapcp
+		run "umount /mnt/a"
 		detach card
 	done
 }
@@ -205,7 +199,7 @@ test_unbind_devdax() {
 	detach card
 	run "ls /dev | grep -c ^dax || true"
 	is "device-dax nodes left" 0 "$OUT"
-	run "for i in \$(seq 50); do grep -q . /tmp/status && break; sleep 0.1; done; cat /tmp/status"
+	ended
 	is "the process ended with SIGBUS, 128 + 7" 135 "$OUT"
 }
 

@@ -163,17 +163,16 @@ test_removed() {
 	with_card
 	create soft raw -s 64M
 	run "echo kept | dd of=$NODE bs=4096 conv=sync,fsync oflag=direct status=none
-		touch /tmp/go
-		(exec 9<>$NODE
+		touch /tmp/go"
+	launch "(exec 9<>$NODE
 		while [ -e /tmp/go ]; do
-			dd if=/dev/zero of=$NODE seek=1 bs=4K count=16 conv=fsync,nocreat status=none && echo again >>/tmp/times || exit
-		done; echo over >>/tmp/times) 2>/tmp/writer &
-		for i in \$(seq 100); do grep -q again /tmp/times && break; sleep 0.1; done; grep -c again /tmp/times"
-	like "times written before" "^[1-9]" "$OUT"
+			dd if=/dev/zero of=$NODE seek=1 bs=4K count=16 conv=fsync,nocreat status=none && echo again || exit
+		done; echo over)" 'grep -q again $said'
+	saw "it is written to"
 	run "rmmod softbridge >/tmp/rmmod 2>&1 &"
 	logged "iopmem ${F[soft]}: pmem[0-9.]* is in use, unmount or close it: removal waits"
-	run "before=\$(wc -l </tmp/times); sleep 2; after=\$(wc -l </tmp/times); [ \$after -gt \$before ] && rm /tmp/go
-		for i in \$(seq 100); do [ -d /sys/module/softbridge ] || break; sleep 0.1; done; cat /tmp/writer /tmp/rmmod; tail -n1 /tmp/times"
+	goes_on "$SAID"
+	run "rm /tmp/go; await 60 '[ ! -d /sys/module/softbridge ]'; cat /tmp/rmmod; grep -vx again $SAID"
 	is "the writer, and the bridge's removal" over "$OUT"
 	run "ls /sys/bus/nd/devices | grep -c . || true; grep -c softbridge /proc/iomem || true; ls -d /sys/bus/pci/devices/1*:* 2>/dev/null | grep -c . || true"
 	is "left of it" "0 0 0 " "$(tr '\n' ' ' <<<"$OUT")"

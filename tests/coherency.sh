@@ -115,20 +115,17 @@ mapped_as() {
 # spin FILE SIZE: have a process map it and store on CPU 1; then walk to where
 # it says, until CPU 1 has this process's page tables
 spin() {
-	local va pa i
-	run "taskset -c 1 mapcp spin $1 $2 >/tmp/spin 2>&1 &
-		for i in \$(seq 50); do grep -q physical /tmp/spin && break; sleep 0.1; done; cat /tmp/spin"
+	local va pa
+	launch "taskset -c 1 mapcp spin $1 $2" 'grep -q physical $said'
+	run "cat $SAID"
 	read -r _ va _ pa <<<"$OUT"
 	[ -n "$pa" ] || bad "mapcp spin $1" "an address" "$OUT"
-	for ((i = 0; i < 20; i++)); do
-		walk "$va" && [ "$PHYS" = $((pa)) ] && return
-		sleep 0.1
-	done
-	bad "page tables of CPU 1 at $va" "$pa" "$(printf '0x%x' "$PHYS")"
+	await 30 'walk "$va" && [ "$PHYS" = $((pa)) ]' ||
+		bad "page tables of CPU 1 at $va" "$pa" "$(printf '0x%x' "$PHYS")"
 }
 
 spun() {
-	run "pkill -x mapcp; while pidof -s mapcp >/dev/null; do sleep 0.1; done"
+	stop mapcp
 }
 
 # dax_page FILE SIZE PAGE: a program's mapping of the file or node, and the

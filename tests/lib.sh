@@ -90,16 +90,51 @@ case_log() {
 	tr -d '\r' <"$VM/console" | sed "1,/ iopmem-case: $CASE_NUMBER\$/d"
 }
 
-# logged PATTERN: the kernel has said so since the case began or the module was
-# last loaded; the console may lag a little
+# the same, or since the module was last loaded
+load_log() {
+	case_log | awk '/ iopmem-load/ { n = 0; next } { line[n++] = $0 } END { for (i = 0; i < n; i++) print line[i] }'
+}
+
+# logged PATTERN: the kernel says so, or has done since load_log begins
 logged() {
-	local i log
-	for i in 1 2 3 4 5 6 7 8 9 10; do
-		log=$(case_log | awk '/ iopmem-load/ { n = 0; next } { line[n++] = $0 } END { for (i = 0; i < n; i++) print line[i] }')
-		grep -Eq -- "$1" <<<"$log" && break
-		sleep 0.2
-	done
-	like "kernel log" "$1" "$log"
+	await 30 "load_log | grep -E -- $(printf %q "$1") >/dev/null" 2>/dev/null
+	like "kernel log" "$1" "$(load_log)"
+}
+
+# launch COMMAND CONDITION: a process in the guest that goes on, and has come to
+# where CONDITION, a line of shell, holds; in it, $pid is the process's number and
+# $said the file with what it has said. Both are kept in PID and SAID.
+launch() {
+	SAID=/tmp/said.$((LAUNCHED += 1))
+	run "said=$SAID; rm -f \$said*
+		{ $1 >\$said 2>&1 & echo \$! >\$said.pid; wait \$!; echo \$? >\$said.status; } 2>/dev/null &
+		await 60 '[ -s $SAID.pid ] && [ -e $SAID ]' && pid=\$(cat \$said.pid) &&
+			await 60 $(printf %q "$2") 2>>\$said || { cat \$said; exit 1; }
+		echo \$pid"
+	PID=$OUT
+}
+
+# ended [SAID]: what was launched, by itself; its exit status is in OUT
+ended() {
+	run "await 60 '[ -s ${1:-$SAID}.status ]' && cat ${1:-$SAID}.status"
+}
+
+# goes_on FILE: it gets lines, of which one was begun and ended meanwhile
+goes_on() {
+	run "n=\$(wc -l <$1); await 60 \"[ \\\$(wc -l <$1) -gt \$((n + 1)) ]\""
+}
+
+# stop PID|NAME: end such processes, which lets go of what they have
+stop() {
+	case $1 in
+	*[!0-9]*) run "pkill -x $1; await 60 '! pgrep -x $1 >/dev/null'" ;;
+	*) run "kill $1; await 60 '[ ! -e /proc/$1 ]'" ;;
+	esac
+}
+
+# hold FILE[@OFFSET] LENGTH: a process that has it mapped, and stores to it
+hold() {
+	launch "mapcp hold $1 $2" 'grep -q held $said'
 }
 
 # blank NAME...: the BAR holds zeros, as a card from the factory. From the
@@ -221,31 +256,30 @@ plug() {
 	vm_find_functions
 }
 
+# slot_of PORT
+slot_of() {
+	echo "0000:00:$(printf '%s\n' "${SLOTS[@]}" | sed -n "s/^$1 //p").0"
+}
+
 # wait_slot PORT present|empty
 wait_slot() {
-	local slot want=0
+	local want=0
 	[ "$2" = present ] && want=1
-	slot=$(printf '%s\n' "${SLOTS[@]}" | sed -n "s/^$1 //p")
-	run "await 15 '[ \$(ls -d /sys/bus/pci/devices/0000:00:$slot.0/????:??:??.? 2>/dev/null | wc -l) = $want ]'"
+	run "await 15 '[ \$(ls -d /sys/bus/pci/devices/$(slot_of "$1")/????:??:??.? 2>/dev/null | wc -l) = $want ]'"
 }
 
 # unplug PORT: the card is out when QEMU lets go of its memory. That the guest
 # shows none is no sign, where it takes functions out and finds them again by
 # itself. QEMU refuses device_del while the slot is at work. A removal waits for
 # file systems. The kernel gives a slot five seconds before it takes the power
-# away, and misses what is plugged in while it is still at it.
+# away, and misses what is plugged in until it has switched the power indicator
+# off (3 in Slot Control, PCIe base specification 7.5.3.10).
 unplug() {
-	local end=$((SECONDS + 600)) answer
-	while :; do
-		hmp "device_del hot" >/dev/null
-		sleep 1
-		answer=$(hmp "object_del hot-mem")
-		[ "$answer" ] || break
-		[ $SECONDS -lt $end ] ||
-			bad "device_del, for 600 s" "the card out of the slot" "$answer; $(guest 'cat /proc/[0-9]*/stack | grep -A5 iopmem')"
-	done
+	await 600 'hmp "device_del hot" >/dev/null; [ -z "$(hmp "object_del hot-mem")" ]' ||
+		bad "device_del, until the deadline" "the card out of the slot" "$(guest 'cat /proc/[0-9]*/stack | grep -A5 iopmem')"
 	wait_slot "$1" empty
-	sleep 3
+	[ "$HOTPLUG" = acpi ] ||
+		run "await 30 '[ \$((0x\$(setpci -s $(slot_of "$1") CAP_EXP+18.w) >> 8 & 3)) = 3 ]'"
 }
 
 # used_up: nothing more can run in this machine, though nothing is wrong

@@ -78,6 +78,11 @@ io() {
 	echo "fio --name=io --bs=4k --size=8M --io_size=512k --rw=randrw $* --output=/dev/null || exit"
 }
 
+# touch_all FILE LENGTH: store to all of it
+touch_all() {
+	echo "rm -f /tmp/held; mapcp hold $1 $2 >/tmp/held & await 60 'grep -q held /tmp/held' || exit; kill \$!; wait \$!"
+}
+
 runs_in base
 
 test_io() {
@@ -100,9 +105,9 @@ test_io() {
 	is "file, psync" "" "$OUT"
 	calls "$(io --filename=/mnt/a/file --ioengine=mmap)"
 	is "file, mmap" "" "$OUT"
-	calls "mapcp out /mnt/a/new 4M >/dev/null; timeout 1 mapcp hold /mnt/a/new 4M >/dev/null"
+	calls "mapcp out /mnt/a/new 4M >/dev/null; $(touch_all /mnt/a/new 4M)"
 	is "file, page faults" "" "$OUT"
-	calls "timeout 1 mapcp hold $NODE 8M >/dev/null"
+	calls "$(touch_all "$NODE" 8M)"
 	is "devdax, page faults" "" "$OUT"
 	calls "$(io --filename="$raw" --direct=1 --ioengine=psync --fsync=8)"
 	like "raw, psync and fsync" "^(iopmem_drain )?iopmem_flush $" "$OUT"

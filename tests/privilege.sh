@@ -102,8 +102,10 @@ test_user_file() {
 	cp "$DIR/cut.bar" "$DIR/before"
 	run "{ echo '$text'; head -c 2M /dev/zero; } | head -c 2M >/tmp/text; $user mapcp in /mnt/a/file 2M </tmp/text"
 	is "what he has stored is at the file's place" "$at" "$(found "$text" "$DIR/cut.bar")"
-	run "timeout 3 $user mapcp spin /mnt/a/file 4K || true"
+	launch "$user mapcp spin /mnt/a/file 4K" 'grep -q physical $said'
+	run "cat $SAID"
 	like "its address, in his pagemap" "physical 0x0\$" "$OUT"
+	stop mapcp
 	fails "Permission denied|not permitted|root" "$user ndctl-iopmem extents /mnt/a/file"
 	run "umount /mnt/a"
 	# in the namespace, the file system has its own to write
