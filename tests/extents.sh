@@ -295,8 +295,7 @@ build_syncer() {
 
 # sync_now: what it says to the next line
 sync_now() {
-	run "n=\$(wc -l </tmp/synced); echo >/tmp/go
-		for i in \$(seq 100); do [ \$(wc -l </tmp/synced) -gt \$n ] && break; sleep 0.1; done; tail -n 1 /tmp/synced"
+	run "n=\$(wc -l <$SAID); echo >/tmp/go; await 60 \"[ \\\$(wc -l <$SAID) -gt \$n ]\"; tail -n 1 $SAID"
 }
 
 test_sync() {
@@ -307,14 +306,17 @@ test_sync() {
 	build_syncer
 	create cut fsdax -s 32M
 	run "mkfs.ext4 -q -F -b 4096 $NODE && mount -o dax=always $NODE /mnt/a && head -c 64K /dev/zero >/mnt/a/file && sync /mnt/a/file"
-	run "rm -f /tmp/go; mkfifo /tmp/go; : >/tmp/synced; (sleep 60 >/tmp/go) &
-		/tmp/syncer /mnt/a/file </tmp/go >/tmp/synced 2>&1 &"
+	run "rm -f /tmp/go; mkfifo /tmp/go"
+	# open for both, so that it has no end
+	launch "/tmp/syncer /mnt/a/file <>/tmp/go" '[ $(readlink /proc/$pid/exe) = /tmp/syncer ]'
 	sync_now
 	is "before" synced "$OUT"
 	run "setpci -s ${F[cut]} COMMAND=0:2"
 	sync_now
 	like "memory off" "^EIO: /mnt/a/file: msync: Input/output error: has the function been reset, or is it gone\?" "$OUT"
-	run "setpci -s ${F[cut]} COMMAND=2:2; pkill -x syncer; umount /mnt/a"
+	run "setpci -s ${F[cut]} COMMAND=2:2"
+	stop syncer
+	run "umount /mnt/a"
 }
 
 runs_in base slow

@@ -29,13 +29,14 @@ test_gone() {
 	run "mkfs.ext4 -q -F -b 4096 $NODE && mount -o dax $NODE /mnt/a && fallocate -l 64K /mnt/a/file"
 	run "dd if=/dev/zero of=$raw bs=4K count=1 conv=fsync status=none && echo fsync: 0"
 	is "before" "fsync: 0" "$OUT"
-	run "mkfifo /tmp/go; mapcp dirty /mnt/a/file 64K </tmp/go >/tmp/dirty 2>&1 & exec 8>/tmp/go
-		for i in \$(seq 50); do grep -q mapped /tmp/dirty && break; sleep 0.1; done
-		(sleep 20 >&8) &
-		grep mapped /tmp/dirty"
+	run "rm -f /tmp/go; mkfifo /tmp/go"
+	# open for both, so that it has no end
+	launch "mapcp dirty /mnt/a/file 64K <>/tmp/go" 'grep -q mapped $said'
 	cut_power cut
 	fails "fsync failed.*Input/output error" "dd if=/dev/zero of=$raw bs=4K count=1 conv=fsync status=none"
-	run "echo >/tmp/go; for i in \$(seq 50); do grep -q fsync /tmp/dirty && break; sleep 0.1; done; cat /tmp/dirty"
+	run "echo >/tmp/go"
+	ended
+	run "cat $SAID"
 	like "fsync of the mapped file" "fsync: Input/output error" "$OUT"
 	run "umount /mnt/a; ndctl disable-region $(region_of cut)"
 	fails "get: EIO" "labelcmd get /dev/nmem0 0 16"
