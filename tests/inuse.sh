@@ -30,8 +30,7 @@ busy() {
 		hold /mnt/b/file mapped &
 		(while [ -e /tmp/busy ] && dma /dev/nvme0n1@16M /mnt/a/file 8M; do :; done >/tmp/dma.out 2>&1; touch /tmp/dma.status) &
 		for f in devdax mapped dma; do
-			for i in \$(seq 100); do [ -s /tmp/\$f.out ] && continue 2; sleep 0.1; done
-			echo \$f has not begun; exit 1
+			await 60 \"[ -s /tmp/\$f.out ]\" || exit
 		done"
 }
 
@@ -39,7 +38,7 @@ busy() {
 idle() {
 	run "rm /tmp/busy
 		pkill -x -f 'mapcp hold /mnt/b/file 2M'
-		for i in \$(seq 100); do [ -e /tmp/dma.status ] && break; sleep 0.1; done
+		await 60 '[ -e /tmp/dma.status ] && [ -e /tmp/mapped.status ]'
 		umount /mnt/a; umount /mnt/b; ! grep /mnt/ /proc/mounts"
 }
 
@@ -61,22 +60,22 @@ fsync_says() {
 
 # sigbus: what had device-dax mapped has got it
 sigbus() {
-	run "for i in \$(seq 50); do [ -s /tmp/devdax.status ] && break; sleep 0.1; done; cat /tmp/devdax.status"
+	run "await 60 '[ -s /tmp/devdax.status ]'; cat /tmp/devdax.status"
 	is "the mapping of device-dax ended with (128 + SIGBUS)" 135 "$OUT"
 }
 
 # waits NAME: the removal has begun, and harms nobody
 waits() {
 	logged "iopmem ${F[$1]}: pmem[0-9.]* is in use, unmount or close it: removal waits"
-	run "sleep 1; for m in /mnt/a /mnt/b; do
+	goes_on /tmp/dma.out
+	run "for m in /mnt/a /mnt/b; do
 			dd if=/dev/zero of=\$m/more bs=4K count=1 conv=fsync status=none && cat \$m/kept || exit
 		done; [ ! -e /tmp/dma.status ] && [ ! -e /tmp/mapped.status ] && echo in use"
 	is "meanwhile" "$text $text in use" "$(tr '\n' ' ' <<<"$OUT" | sed 's/ $//')"
 }
 
-# removed: within ten seconds
 removed() {
-	run "for i in \$(seq 100); do ls /sys/bus/nd/devices | grep -q . || exit 0; sleep 0.1; done; ls /sys/bus/nd/devices; exit 1"
+	run "await 60 '! ls /sys/bus/nd/devices | grep .'"
 }
 
 # gone: with all that belonged to it
@@ -145,13 +144,10 @@ test_unplug() {
 	plug hot 512M
 	busy hot
 	hmp "device_del hot" >/dev/null
-	sleep 6	# the slot's five seconds
-	waits hot
+	waits hot	# after the slot's five seconds
 	idle
 	gone
-	wait_slot hot empty
-	sleep 3
-	hmp "object_del hot-mem" >/dev/null
+	unplug hot
 	plug hot 512M
 	checked hot
 	detach hot
@@ -167,7 +163,7 @@ test_surprise() {
 	run "setpci -s $port CAP_EXP+18.w=0700:0700"
 	fsync_says "Input/output error"
 	# pciehp sees a slot without power and takes it for one already empty
-	run "sleep 1; echo 1 >/sys/bus/pci/devices/${F[hot]}/remove &"
+	run "echo 1 >/sys/bus/pci/devices/${F[hot]}/remove &"
 	logged "iopmem ${F[hot]}: pmem[0-9.]* is in use, unmount or close it: removal waits"
 	idle
 	gone
@@ -209,16 +205,20 @@ test_fatal_error() {
 	lost_until_bound
 }
 
+# parting COMMAND: with which the guest is gone. It waits for the host to have seen
+# that it was begun.
+parting() {
+	rm -f "$VM/share/go"
+	run "(await 60 '[ -e /host/go ]'; $1) >/dev/null 2>&1 &"
+	touch "$VM/share/go"
+}
+
 test_reboot() {
 	local before
 	shows "reboot without unmounting: what was synced is there"
 	busy card
-	run "(sleep 0.5; busybox reboot -f) >/dev/null 2>&1 &"
-	for ((i = 0; i < 300; i++)); do
-		vm_alive || break
-		sleep 0.1
-	done
-	vm_alive && bad "reboot" "the machine to end" "it is still there"
+	parting "busybox reboot -f"
+	await 60 '! vm_alive' || bad "reboot" "the machine to end" "it is still there"
 	before=$(complaints) && bad "kernel log of the reboot" "no complaint" "$before"
 	vm_boot hotplug "$work" || bad "vm_boot" "the machine" "none"
 	guest "echo iopmem-case: $CASE_NUMBER >/dev/kmsg"
@@ -297,7 +297,8 @@ test_kexec() {
 	busy card
 	cp "$IMAGE/vmlinuz" "$IMAGE/initrd" "$VM/share/"
 	# emulated, what stores over the old kernel's code is slow
-	run "cp /host/vmlinuz /host/initrd /tmp && kexec /tmp/vmlinuz /tmp/initrd nosoftlockup && (sleep 0.5; kexec) >/dev/null 2>&1 &"
+	run "cp /host/vmlinuz /host/initrd /tmp && kexec /tmp/vmlinuz /tmp/initrd nosoftlockup"
+	parting kexec
 	vm_answer $((2 * BOOT_SECONDS)) "ready " || bad "kexec" "to start the kernel again" "$(case_log | tail -n 5)"
 	run "cut -d. -f1 /proc/uptime"
 	saw "up since $OUT s"
