@@ -201,19 +201,15 @@ network_up() {
 		busybox ip link set \$d up &&
 		{ busybox ip addr show dev \$d | grep -q 10.0.2.15 || busybox ip addr add 10.0.2.15/24 dev \$d; } &&
 		busybox ip link set lo up &&
-		for i in \$(seq 50); do [ \$(cat /sys/class/net/\$d/carrier) = 1 ] && exit 0; sleep 0.1; done"
+		await 30 \"[ \\\$(cat /sys/class/net/\$d/carrier) = 1 ]\""
 }
 
 # received HOW FILE SIZE: what has arrived on the host
 received() {
-	local i
 	: >"$DIR/received"
 	run "netsend $1 $2 $3 10.0.2.9 9"
 	like "$1" "bytes sent" "$OUT"
-	for ((i = 0; i < 50; i++)); do
-		[ "$(stat -c %s "$DIR/received")" = "$3" ] && break
-		sleep 0.1
-	done
+	await 30 "[ \$(stat -c %s '$DIR/received') = $3 ]"
 	is "received on the host" equal "$(cmp "$DIR/received" "$DIR/pattern" && echo equal)"
 }
 
@@ -251,8 +247,9 @@ test_network_loopback() {
 	shows "over loopback the kernel copies, MSG_ZEROCOPY or not"
 	start
 	create card devdax -s 64M
-	run "busybox ip link set lo up; busybox nc -l -p 9 >/tmp/received & sleep 0.5
-		netsend zerocopy $NODE 1M 127.0.0.1 9"
+	run "busybox ip link set lo up"
+	launch "busybox nc -l -p 9" "ss -ltn | grep -q ':9 '"
+	run "netsend zerocopy $NODE 1M 127.0.0.1 9"
 	like "MSG_ZEROCOPY" "^([1-9][0-9]*) sends, \1 of them copied" "$OUT"
 }
 

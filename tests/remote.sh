@@ -24,17 +24,6 @@ two_machines() {
 	there attach card
 }
 
-# waits SECONDS COMMAND: until it succeeds
-waits() {
-	run "for i in \$(seq $1); do { $2; } && exit; sleep 1; done; exit 1"
-}
-
-# start COMMAND CONDITION: in the background, until CONDITION holds
-start() {
-	run "($1 >/tmp/started 2>&1 &)"
-	waits 60 "$2"
-}
-
 # put FILE: into the namespace at the BAR's start, whose data begins at 2 MiB,
 # from outside
 put() {
@@ -50,7 +39,7 @@ test_rdma() {
 	new_text
 	pattern "$text" >"$VM/share/data"
 
-	there start "verbs serve rxe0 $NODE 8M" "grep -q registered /tmp/started"
+	there launch "verbs serve rxe0 $NODE 8M" 'grep -q registered $said'
 	run "verbs write rxe0 $THERE 8M </host/data"
 	is "in the BAR's file at" $((2 << 20)) "$(found "$text" "$DIR/card.bar")"
 	is "the BAR against the bytes sent" equal \
@@ -59,7 +48,7 @@ test_rdma() {
 	new_text
 	pattern "$text" >"$VM/share/data"
 	put "$VM/share/data"
-	there start "verbs serve rxe0 $NODE 8M" "grep -q registered /tmp/started"
+	there launch "verbs serve rxe0 $NODE 8M" 'grep -q registered $said'
 	run "verbs read rxe0 $THERE 8M | cmp - /host/data && echo equal"
 	is "bytes put into the BAR from outside, as they arrive" equal "$OUT"
 }
@@ -101,7 +90,7 @@ over_fabric() {
 	run "modprobe nvme-$1 && nvme connect -t $1 -a $THERE -s 4420 -n iopmem \
 		--hostnqn=nqn.2014-08.org.nvmexpress:uuid:11f8f115-0000-4000-8000-000000000002 \
 		--reconnect-delay=1 --ctrl-loss-tmo=600 --keep-alive-tmo=5"
-	waits 30 "[ -b /dev/nvme0n1 ]"
+	run "await 30 '[ -b /dev/nvme0n1 ]'"
 	run "cat /sys/class/nvme/nvme0/transport /sys/class/nvme/nvme0/state | tr '\n' ' '"
 	is "controller" "$1 live " "$OUT"
 	run "mkfs.ext4 -q -F -b 4096 /dev/nvme0n1 && mount /dev/nvme0n1 /mnt/a"
@@ -111,14 +100,14 @@ over_fabric() {
 	is "times in the BAR's file" 1 "$(in_bar card "$text")"
 
 	# a line is acknowledged once it is synced
-	run "(n=0; while [ ! -e /tmp/enough ]; do
+	launch "(n=0; while [ ! -e /tmp/enough ]; do
 			n=\$((n + 1))
 			echo \"$text \$n\" >>/mnt/a/log && sync /mnt/a/log || exit
-			echo \$n >/tmp/acknowledged
-		done >/tmp/writer 2>&1 &)"
-	waits 60 "[ \$(cat /tmp/acknowledged) -gt 20 ]"
+			echo \$n
+		done)" '[ $(wc -l <$said) -gt 20 ]'
 	there vm_kill
-	run "sleep 1; cat /tmp/acknowledged"
+	# from then on nothing can be acknowledged
+	run "await 60 '[ \$(cat /sys/class/nvme/nvme0/state) != live ]'; tail -n 1 $SAID"
 	before=$OUT
 	saw "lines acknowledged when the target was killed: $before"
 	is "the last of them, in the BAR's file" 1 "$(in_bar card "$text $before"$'\n')"
@@ -130,13 +119,15 @@ over_fabric() {
 	there run "ndctl list -N"
 	NODE=/dev/$(field blockdev)
 	export_over "$1"
-	waits 90 "[ \$(cat /tmp/acknowledged) -gt $((before + 20)) ]"
-	run "touch /tmp/enough; sleep 2; cat /tmp/acknowledged /tmp/writer"
+	run "await 90 '[ \$(wc -l <$SAID) -gt $((before + 20)) ]'; touch /tmp/enough"
+	ended
+	is "the writer's exit status" 0 "$OUT"
+	run "tail -n 1 $SAID"
 	after=$OUT
 	saw "lines acknowledged after it came back: $after"
 	run "umount /mnt/a && e2fsck -fn /dev/nvme0n1 >/dev/null 2>&1 && mount /dev/nvme0n1 /mnt/a && cmp /mnt/a/file /host/data && grep -c '$text' /mnt/a/log"
 	is "the file is equal, and the log has lines" "$after" "$OUT"
-	run "tail -n 1 /mnt/a/log; umount /mnt/a; nvme disconnect -n iopmem; rm -f /tmp/enough /tmp/acknowledged"
+	run "tail -n 1 /mnt/a/log; umount /mnt/a; nvme disconnect -n iopmem; rm -f /tmp/enough"
 	like "its last line" "$text $after" "$OUT"
 	there run "mount -o ro,dax $NODE /mnt/a && tail -n 1 /mnt/a/log; umount /mnt/a"
 	like "the same, mounted where the card is" "$text $after" "$OUT"
@@ -155,7 +146,7 @@ test_perftest() {
 	there create card devdax -s 64M --map=mem --align=4096
 	for test in write read; do
 		run "rm -f /tmp/buffer && truncate -s 8M /tmp/buffer"
-		there start "ib_${test}_bw -d rxe0 -F -s 65536 -n 20 --mmap=$NODE" "ss -ltn | grep -q :18515"
+		there launch "ib_${test}_bw -d rxe0 -F -s 65536 -n 20 --mmap=$NODE" "ss -ltn | grep -q :18515"
 		run "ib_${test}_bw -d rxe0 -F -s 65536 -n 20 --mmap=/tmp/buffer $THERE"
 		like "ib_${test}_bw" "^ *65536 +20 " "$OUT"
 		run "cp /tmp/buffer /host/buffer"

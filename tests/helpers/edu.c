@@ -52,7 +52,7 @@ static uint64_t bus_address(uint64_t offset)
 
 static void dma(uint64_t from, uint64_t to, uint64_t length, uint64_t command)
 {
-	int i;
+	int i, most = 10000 * pace();
 
 	write_register(DMA_FROM, from);
 	write_register(DMA_TO, to);
@@ -60,7 +60,7 @@ static void dma(uint64_t from, uint64_t to, uint64_t length, uint64_t command)
 	write_register(DMA_COMMAND, command | DMA_RUN);
 	for (i = 0; *(volatile uint64_t *)(registers + DMA_COMMAND) & DMA_RUN;
 	     i++) {
-		if (i == 10000)
+		if (i == most)
 			errx(1, "the DMA does not end");
 		usleep(1000);
 	}

@@ -34,6 +34,14 @@ static inline uint64_t parse_size(const char *s)
 	return n;
 }
 
+/* How many times as long as an idle machine this one takes */
+static inline int pace(void)
+{
+	const char *s = getenv("PACE");
+
+	return s ? atoi(s) : 1;
+}
+
 /* "path@offset"; the offset is 0 when missing */
 static inline uint64_t split_offset(char *arg)
 {

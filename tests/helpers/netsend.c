@@ -143,10 +143,10 @@ static void send_plain(const char *p, uint64_t length)
 
 static void wait_acknowledged(void)
 {
-	int left, i;
+	int left, i, most = 30000 * pace();
 
 	for (i = 0; !ioctl(sock, SIOCOUTQ, &left) && left; i++) {
-		if (i == 30000)
+		if (i == most)
 			errx(1, "%d bytes not acknowledged", left);
 		usleep(1000);
 	}
