@@ -58,13 +58,11 @@ at_work() {
 	done
 }
 
-# cut_power MILLISECONDS: from then on, or after six seconds
+# cut_power MILLISECONDS: from then on. Should one of them not get its turn for
+# long, that is a moment like any other.
 cut_power() {
-	local out i
-	for ((i = 0; i < 60; i++)); do
-		at_work && break
-		sleep 0.1
-	done
+	local out
+	await 20 at_work
 	sleep "$(($1 / 1000)).$(printf %03d $(($1 % 1000)))"
 	vm_kill
 	out=$(complaints) && bad "$where, kernel log before it" "no complaint" "$out"
