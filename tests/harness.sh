@@ -98,26 +98,13 @@ still_there() {
 	done
 }
 
-# when_says FILE PATTERN: wait for it
-when_says() {
-	local i
-	for ((i = 0; i < 600; i++)); do
-		grep -q "$2" "$1" && return
-		sleep 0.1
-	done
-	bad "$1" "$2" "$(cat "$1")"
-}
-
 test_interrupted_image() {
-	local pid i
+	local pid
 	shows "a damaged image is made again; terminated meanwhile, that leaves no process, no mount and nothing that a later run would trust"
 	mkdir -p "$work/cache/iopmem/$(basename "$IMAGE")"
 	XDG_CACHE_HOME=$work/cache setsid "$top/tests/vm/image" 3>/dev/null >"$work/out" 2>&1 &
 	pid=$!
-	for ((i = 0; i < 600; i++)); do
-		ls "$work"/cache/iopmem/tmp.*/root/bin/ls >/dev/null 2>&1 && break
-		sleep 0.1
-	done
+	await 300 'ls "$work"/cache/iopmem/tmp.*/root/bin/ls >/dev/null 2>&1'
 	like "MiB written when interrupted" '^[0-9]{2,}$' "$(as_root du -sm "$work/cache" | cut -f1)"
 	kill -TERM $pid
 	wait $pid
@@ -128,14 +115,11 @@ test_interrupted_image() {
 }
 
 test_interrupted_source() {
-	local pid i
+	local pid
 	shows "fetching a kernel's source, terminated while it unpacks, leaves no process and nothing in the cache"
 	XDG_CACHE_HOME=$work/cache setsid "$top/tests/vm/source" 6.12 3>/dev/null >"$work/out" 2>&1 &
 	pid=$!
-	for ((i = 0; i < 3000; i++)); do
-		ls "$work"/cache/iopmem/tmp.*/tree/MAINTAINERS >/dev/null 2>&1 && break
-		sleep 0.1
-	done
+	await 600 'ls "$work"/cache/iopmem/tmp.*/tree/MAINTAINERS >/dev/null 2>&1'
 	like "MiB written when interrupted" '^[0-9]{2,}$' "$(du -sm "$work/cache" | cut -f1)"
 	kill -TERM $pid
 	wait $pid
@@ -151,11 +135,11 @@ test_interrupted_demo() {
 		mkdir "$work/tmp"
 		TMPDIR=$work/tmp setsid "$top/tests/demo" >"$work/out" 2>&1 &
 		pid=$!
-		when_says "$work/out" "^2\. "
+		await 300 'grep -q "^2\. " "$work/out"' || bad "the demo" "its second step" "$(cat "$work/out")"
 		is "machines running" 1 "$(still_there "$work/tmp" | grep -c qemu-system)"
 		kill -$signal $pid
 		wait $pid 2>/dev/null
-		sleep 0.5
+		await 30 '[ -z "$(still_there "$work/tmp")" ]'
 		is "$signal: processes" "" "$(still_there "$work/tmp")"
 		[ $signal = KILL ] || is "$signal: files" "" "$(ls "$work/tmp")"
 		rm -rf "$work/tmp"
