@@ -250,6 +250,41 @@ static void walk(struct search *s, const char *path, const char *name)
 	closedir(dir);
 }
 
+/*
+ * Loop devices: the kernel neither lists them as holders, nor claims for them
+ * what they are made of, nor shows a process that has it open.
+ */
+static void look_at_loops(struct search *s)
+{
+	char path[PATH_MAX], file[PATH_MAX];
+	struct dirent *entry;
+	DIR *dir;
+
+	dir = opendir(SYS_BLOCK);
+	if (!dir)
+		return;
+	while (!s->rc && (entry = readdir(dir))) {
+		const struct device *d;
+		struct iopmem_holder h;
+		struct stat st;
+
+		snprintf(path, sizeof(path), SYS_BLOCK "/%s/loop/backing_file",
+			 entry->d_name);
+		if (sysfs_read(path, file, sizeof(file)) < 0 ||
+		    stat(file, &st) || !S_ISBLK(st.st_mode))
+			continue;
+		d = find_device(s, true, major(st.st_rdev),
+				minor(st.st_rdev));
+		if (!d)
+			continue;
+		h = holder(IOPMEM_HOLDER_DEVICE, d->name, entry->d_name);
+		add_holder(s, &h, "%s is part of %s", d->name, entry->d_name);
+		snprintf(path, sizeof(path), SYS_BLOCK "/%s", entry->d_name);
+		walk(s, path, entry->d_name);
+	}
+	closedir(dir);
+}
+
 /* Who has a function by VFIO opens the node of its group. */
 static void look_at_vfio(struct search *s)
 {
@@ -527,6 +562,7 @@ EXPORT int iopmem_function_find_holders(struct iopmem_function *fn)
 	walk(&s, fn->syspath, fn->name);
 	look_at_vfio(&s);
 	if (s.num_devices) {
+		look_at_loops(&s);
 		look_at_swap(&s);
 		look_at_processes(&s);
 		look_at_claims(&s);

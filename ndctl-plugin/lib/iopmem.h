@@ -603,7 +603,7 @@ int iopmem_get_module(struct iopmem_ctx *ctx, struct iopmem_module *module);
  * enum iopmem_holder_kind - in what way
  * @IOPMEM_HOLDER_MOUNT: a file system of it is mounted
  * @IOPMEM_HOLDER_SWAP: it is swap space
- * @IOPMEM_HOLDER_DEVICE: another block device is made of it (dm, md)
+ * @IOPMEM_HOLDER_DEVICE: another block device is made of it (dm, md, loop)
  * @IOPMEM_HOLDER_PROCESS: a process has it, or a file on it, open or mapped
  * @IOPMEM_HOLDER_NETWORK: it is a network interface that is up
  * @IOPMEM_HOLDER_KERNEL: the kernel has it claimed, nothing tells what for
