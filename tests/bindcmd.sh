@@ -14,10 +14,15 @@ json() {
 	sed -n "s/^ *\"$1\":\"\?\([^\",]*\)\"\?,\?\$/\1/p" <<<"$OUT" | sed -n "${2:-1}p"
 }
 
-# used NAME COMMAND: a process that goes on; its number is in PID
-used() {
-	run "$1 >/dev/null 2>&1 & echo \$!; sleep 1"
-	PID=$OUT
+# opens FILE: a process that has it open, and goes on
+opens() {
+	launch "sleep 999 3<$1" 'grep -qx sleep /proc/$pid/comm'
+}
+
+# maps FILE@OFFSET LENGTH: a process that has it mapped, and does not store
+maps() {
+	local name=${1##*/}
+	launch "mapcp part $1 $2" "grep -q '/${name%@*}\$' /proc/\$pid/maps"
 }
 
 test_bind() {
@@ -73,10 +78,11 @@ test_mapped() {
 	may_log "conflicting memory types"
 	load
 	dev=/sys/bus/pci/devices/${F[pair1]}
-	used "mapcp part $dev/resource2 4096"
+	maps "$dev/resource2" 4096
 	run "ndctl-iopmem bind ${F[pair1]} >/dev/null; ndctl-iopmem list ${F[pair1]}"
 	is "memory_type" uncached-minus "$(json memory_type 2)"
-	run "kill $PID; ndctl-iopmem check -u ${F[pair1]} | grep -A1 memory-type"
+	stop "$PID"
+	run "ndctl-iopmem check -u ${F[pair1]} | grep -A1 memory-type"
 	like "check" "warning +memory-type +BAR 2: the kernel maps it uncached-minus, which is right, and slow" "$OUT"
 	like "check" "-> unbind the function, end what else maps the BAR, and bind it again" "$OUT"
 	run "ndctl-iopmem unbind ${F[pair1]} >/dev/null; ndctl-iopmem bind ${F[pair1]} >/dev/null; ndctl-iopmem list ${F[pair1]}"
@@ -84,17 +90,23 @@ test_mapped() {
 	run "ndctl-iopmem unbind ${F[pair1]} >/dev/null"
 
 	run "echo none >/sys/bus/pci/devices/${F[pair0]}/driver_override"
-	used "mapcp part $dev/resource2 4096"
-	run "mapcp part $dev/resource2_wc@8192 4096 >/dev/null 2>&1 & sleep 1"
+	maps "$dev/resource2" 4096
+	maps "$dev/resource2_wc@8192" 4096
 	fails "${F[pair1]}: the driver refuses it: .*BAR 2: .* cannot be reserved as write-combining \\(-16\\), end what maps it" \
 		"ndctl-iopmem bind ${F[pair0]} ${F[pair1]}"
 	at pair1
 	is "the second is" ",(null)" "$AT"
 	at pair0
 	is "the first is" ",none" "$AT"
-	run "pkill -x mapcp; sleep 0.3; ndctl-iopmem bind ${F[pair0]} ${F[pair1]} >/dev/null; ndctl list -B | grep -c provider"
+	stop mapcp
+	run "ndctl-iopmem bind ${F[pair0]} ${F[pair1]} >/dev/null; ndctl list -B | grep -c provider"
 	is "once nobody maps it, buses" 2 "$OUT"
 	run "ndctl-iopmem unbind ${F[pair0]} ${F[pair1]} >/dev/null; echo >/sys/bus/pci/devices/${F[pair0]}/driver_override"
+}
+
+# held_by TEXT: unbind is refused with just that
+held_by() {
+	fails "^ndctl-iopmem unbind: ${F[card]}: in use: $1: end that first, or use --force\$" "ndctl-iopmem unbind ${F[card]}"
 }
 
 test_held() {
@@ -103,28 +115,70 @@ test_held() {
 	run "ndctl-iopmem bind ${F[card]} >/dev/null"
 	create card fsdax -s 64M
 	run "mkfs.ext4 -q -F -b 4096 $NODE && mount -o dax $NODE /mnt/a && fallocate -l 2M /mnt/a/file"
-	fails "${F[card]}: in use: ${NODE#/dev/} is mounted on /mnt/a: end that first, or use --force" "ndctl-iopmem unbind ${F[card]}"
-	used "mapcp hold /mnt/a/file 2M"
-	fails "mounted on /mnt/a, mapcp \(pid $PID\) has /mnt/a/file (open|mapped): end" "ndctl-iopmem unbind ${F[card]}"
-	run "kill $PID; sleep 0.3"
+	held_by "${NODE#/dev/} is mounted on /mnt/a"
+	hold /mnt/a/file 2M
+	held_by "${NODE#/dev/} is mounted on /mnt/a, mapcp \(pid $PID\) has /mnt/a/file (open|mapped)"
+	stop "$PID"
 	run "umount /mnt/a"
-	used "unshare -m sh -c 'mount -o dax $NODE /mnt/b && exec sleep 60'"
-	fails "is mounted on /mnt/b where sleep \(pid $PID\) is" "ndctl-iopmem unbind ${F[card]}"
-	run "kill $PID; sleep 0.3"
-	used "sleep 60 3<$NODE"
-	fails "in use: sleep \(pid $PID\) has $NODE open" "ndctl-iopmem unbind ${F[card]}"
-	run "kill $PID; sleep 0.3"
+	launch "unshare -m sh -c 'mount -o dax $NODE /mnt/b && exec sleep 999'" 'grep -qx sleep /proc/$pid/comm'
+	held_by "${NODE#/dev/} is mounted on /mnt/b where sleep \(pid $PID\) is"
+	stop "$PID"
+	opens "$NODE"
+	held_by "sleep \(pid $PID\) has $NODE open"
+	stop "$PID"
 	create card raw -s 16M
 	run "mkswap -q $NODE && swapon $NODE"
-	fails "in use: ${NODE#/dev/} is swap space" "ndctl-iopmem unbind ${F[card]}"
+	held_by "${NODE#/dev/} is swap space"
 	run "swapoff $NODE"
 	create card devdax -s 16M
-	used "mapcp hold $NODE 2M"
-	fails "in use: mapcp \(pid $PID\) has $NODE (open|mapped)" "ndctl-iopmem unbind ${F[card]}"
+	hold "$NODE" 2M
+	held_by "mapcp \(pid $PID\) has $NODE (open|mapped)"
 	at card
 	is "where it is" iopmem,iopmem "$AT"
-	run "[ -e /proc/$PID ] && kill $PID; sleep 0.3"
+	stop "$PID"
 	run "ndctl-iopmem unbind ${F[card]}"
+	is "in the end" unbound "$(json action)"
+}
+
+test_held_process() {
+	shows "unbind names a process whose folder or root is in the mount, also once the mount is not shown any more"
+	blank card
+	run "ndctl-iopmem bind ${F[card]} >/dev/null"
+	create card fsdax -s 64M
+	run "mkfs.ext4 -q -F -b 4096 $NODE && mount -o dax $NODE /mnt/a && mkdir /mnt/a/folder /mnt/a/root"
+	launch "env -C /mnt/a/folder sleep 999" 'grep -qx sleep /proc/$pid/comm'
+	held_by "${NODE#/dev/} is mounted on /mnt/a, sleep \(pid $PID\) has /mnt/a/folder as its folder"
+	stop "$PID"
+	launch "perl -e '\$| = 1; chroot \"/mnt/a/root\" or die \$!; print \"there\n\"; sleep 999'" 'grep -qx there $said'
+	held_by "${NODE#/dev/} is mounted on /mnt/a, perl \(pid $PID\) has /mnt/a/root as its root"
+	run "umount -l /mnt/a"
+	held_by "perl \(pid $PID\) has /root as its root"
+	stop "$PID"
+	run "ndctl-iopmem unbind ${F[card]}"
+	is "in the end" unbound "$(json action)"
+}
+
+test_held_kernel() {
+	local disk
+	shows "unbind names the device that is made of a disk, and says of a journal that the kernel has it"
+	blank card cut
+	run "ndctl-iopmem bind ${F[card]} ${F[cut]} >/dev/null"
+	create cut raw -s 32M
+	disk=$NODE
+	create card raw -s 32M
+	run "modprobe dm-mod && echo 0 \$(blockdev --getsz $NODE) linear $NODE 0 | dmsetup create over && udevadm settle"
+	held_by "${NODE#/dev/} is part of dm-0"
+	launch "sleep 999 3</dev/dm-0" 'grep -qx sleep /proc/$pid/comm'
+	held_by "${NODE#/dev/} is part of dm-0, sleep \(pid $PID\) has /dev/dm-0 open"
+	stop "$PID"
+	run "dmsetup remove over"
+	run "mke2fs -q -F -b 4096 -O journal_dev $NODE && mkfs.ext4 -q -F -b 4096 -J device=$NODE $disk && mount $disk /mnt/a"
+	held_by "${NODE#/dev/} is claimed by the kernel, nothing tells for whom"
+	run "umount /mnt/a && modprobe loop && losetup /dev/loop0 $NODE && mkfs.ext4 -q -F /dev/loop0 && mount /dev/loop0 /mnt/a"
+	held_by "${NODE#/dev/} is part of loop0, loop0 is mounted on /mnt/a"
+	run "umount /mnt/a"
+	held_by "${NODE#/dev/} is part of loop0"
+	run "losetup -d /dev/loop0; ndctl-iopmem unbind ${F[card]} ${F[cut]}"
 	is "in the end" unbound "$(json action)"
 }
 
@@ -134,38 +188,51 @@ test_force() {
 	run "ndctl-iopmem bind ${F[card]} >/dev/null"
 	create card fsdax -s 64M
 	run "mkfs.ext4 -q -F -b 4096 $NODE && mount -o dax $NODE /mnt/a"
-	run "rm -f /tmp/unbind.status; (ndctl-iopmem unbind --force ${F[card]} >/tmp/unbind.out 2>&1; echo \$? >/tmp/unbind.status) & sleep 6; cat /tmp/unbind.out"
+	launch "ndctl-iopmem unbind --force ${F[card]}" 'grep -q waits $said'
+	# it looks each second: that it says nothing more takes some
+	run "sleep 3; cat $SAID"
 	is "meanwhile, once" "ndctl-iopmem unbind: ${F[card]}: the kernel waits: ${NODE#/dev/} is mounted on /mnt/a" "$OUT"
-	run "echo still >/mnt/a/file && sync /mnt/a/file && umount /mnt/a
-		for i in \$(seq 100); do [ -s /tmp/unbind.status ] && break; sleep 0.1; done; cat /tmp/unbind.status /tmp/unbind.out"
-	is "exit status" 0 "$(head -n 1 <<<"$OUT")"
+	run "echo still >/mnt/a/file && sync /mnt/a/file && umount /mnt/a"
+	ended
+	is "exit status" 0 "$OUT"
+	run "cat $SAID"
 	is "action" unbound "$(json action)"
 
 	run "ndctl-iopmem bind ${F[card]} >/dev/null; mount -o dax $NODE /mnt/a"
-	fails "goes on waiting, and unbinds it as soon as nobody uses it" "timeout -s INT 6 ndctl-iopmem unbind --force ${F[card]}"
+	# where there is no terminal, bash has its background ignore Ctrl-C
+	launch "env --default-signal=INT ndctl-iopmem unbind --force ${F[card]}" 'grep -q waits $said'
+	run "kill -INT $PID"
+	ended
+	is "exit status after Ctrl-C, 128 + SIGINT" 130 "$OUT"
+	run "cat $SAID"
+	like "what it says" "${F[card]}: the kernel goes on waiting, and unbinds it as soon as nobody uses it$" "$OUT"
 	fails "${F[card]}: (the kernel is at it, and waits|in use): ${NODE#/dev/} is mounted on /mnt/a" "ndctl-iopmem unbind ${F[card]}"
-	run "cat /mnt/a/file; umount /mnt/a
-		for i in \$(seq 100); do [ -e /sys/bus/pci/devices/${F[card]}/driver ] || break; sleep 0.1; done"
+	run "cat /mnt/a/file; umount /mnt/a; await 60 '[ ! -e /sys/bus/pci/devices/${F[card]}/ndbus* ]'"
 	is "what it keeps working" still "$OUT"
 	at card
 	is "where it is after the unmount" ",(null)" "$AT"
 }
 
 # moments COMMAND START RESET: interrupt the command at 25 random moments of its
-# run and a little more; afterwards the function has to be at one of its ends
+# run and a little more; afterwards the function has to be at one of its ends.
+# How long a run takes changes with the load, so the moments follow: the next is
+# taken from a shorter time where the command came first, from a longer one where
+# the signal did.
 moments() {
 	local took
-	guest_slow 500 "cd /sys/bus/pci/devices/${F[card]}
+	guest_slow $((500 * PACE)) "cd /sys/bus/pci/devices/${F[card]}
 		at() { d=\$(readlink driver); echo \${d##*/},\$(cat driver_override); }
 		$3
 		s=\${EPOCHREALTIME/./}; ndctl-iopmem $1 ${F[card]} >/dev/null 2>&1; took=\$(((\${EPOCHREALTIME/./} - s) / 1000))
 		signals=(INT TERM HUP)
+		most=\$((took * 5 / 4))
 		for i in \$(seq 25); do
 			$3
 			[ \"\$(at)\" = '$2' ] || { echo \"not ready: \$(at)\"; exit 1; }
-			ms=\$((RANDOM % (took * 5 / 4) + 1))
+			ms=\$((RANDOM % most + 1))
 			timeout -s \${signals[i % 3]} \$((ms / 1000)).\$(printf %03d \$((ms % 1000))) ndctl-iopmem $1 ${F[card]} >/dev/null 2>&1
-			echo \"\$(at)\"
+			at
+			[ \"\$(at)\" = '$2' ] && most=\$((most * 5 / 4 + 1)) || most=\$((most * 3 / 4 + 1))
 		done | sort | uniq -c; echo took \$took ms" >"$work/moments" 2>&1 || bad "$1, interrupted" "to go on" "$(cat "$work/moments")"
 	took=$(sed -n 's/^took //p' "$work/moments")
 	saw "$1 takes $took; after 25 interruptions: $(grep -v ^took "$work/moments" | tr -s ' \n' ' ')"
@@ -245,6 +312,27 @@ test_module() {
 	used_up
 }
 
+runs_in moved
+
+test_held_vfio() {
+	local group
+	shows "a program that has a function by VFIO is named, and keeps it, also from bind --force"
+	group=$(guest "basename \$(readlink /sys/bus/pci/devices/${F[card]}/iommu_group)")
+	run "modprobe vfio-pci && echo vfio-pci >/sys/bus/pci/devices/${F[card]}/driver_override &&
+		echo ${F[card]} >/sys/bus/pci/drivers_probe && udevadm settle"
+	fails "^ndctl-iopmem bind: ${F[card]}: the driver vfio-pci has it: free it first, or use --force\$" "ndctl-iopmem bind ${F[card]}"
+	opens "/dev/vfio/$group"
+	fails "^ndctl-iopmem bind: ${F[card]}: in use: sleep \(pid $PID\) has /dev/vfio/$group open: end that first\$" \
+		"ndctl-iopmem bind --force ${F[card]}"
+	at card
+	is "where it is" vfio-pci,vfio-pci "$AT"
+	stop "$PID"
+	run "ndctl-iopmem bind --force ${F[card]}"
+	is "once that has ended" bound "$(json action)"
+	is "previous_driver" vfio-pci "$(json previous_driver)"
+	run "ndctl-iopmem unbind ${F[card]} && echo >/sys/bus/pci/devices/${F[card]}/driver_override"
+}
+
 runs_in nopat
 
 test_probe() {
@@ -261,7 +349,7 @@ runs_in bars
 test_working() {
 	local name
 	shows "a working driver keeps its function; --force takes it, but not while its drive is mounted"
-	run "modprobe nvme; for i in \$(seq 50); do [ -e /dev/nvme0n1 ] && break; sleep 0.1; done; ls /dev/nvme0n1; modprobe ext4"
+	run "modprobe -a nvme ext4; await 30 '[ -b /dev/nvme0n1 ]'"
 	name=${F[two_bars]}
 	fails "$name: the driver nvme has it: free it first, or use --force" "ndctl-iopmem bind $name"
 	run "mkfs.ext4 -q -F /dev/nvme0n1 && mount /dev/nvme0n1 /mnt/a"
@@ -269,9 +357,9 @@ test_working() {
 	at two_bars
 	is "where it is" "nvme,(null)" "$AT"
 	run "umount /mnt/a"
-	used "sleep 60 3</dev/nvme0"
+	opens /dev/nvme0
 	fails "$name: in use: sleep \(pid $PID\) has /dev/nvme0 open" "ndctl-iopmem bind --force $name"
-	run "kill $PID; sleep 0.3"
+	stop "$PID"
 	# what the driver takes is known to it alone: all of it would be refused
 	run "modprobe iopmem_bus bars=0"
 	fails "no BAR can be a region: .*BAR 2: not in bars=" "ndctl-iopmem bind --force $name"
