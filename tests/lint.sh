@@ -23,8 +23,10 @@ test_lint_finds() {
 		-e 's/if (!bus->num_bars) {/if (bus == NULL || (bus \&\& !bus->num_bars)) {/' \
 		"$work/tree/drivers/nvdimm/iopmem_bus.c"
 	printf '#!/bin/bash\nrm $1\n' >"$work/tree/tests/broken"
+	: >"$work/tree/tests/unnamed.sh"
 	out=$("$work/tree/tests/lint" 2>&1) && bad "lint" "to fail" "$out"
 	like "shellcheck" "tests/broken:2:4: .*SC2086" "$out"
+	like "tests/README.md" "^ *\\+unnamed.sh" "$out"
 	like "sparse" "iopmem_bus.c:[0-9]+:[0-9]+: warning: incorrect type in initializer" "$out"
 	like "checkpatch" "iopmem_bus.c:[0-9]+: ERROR: trailing whitespace" "$out"
 	like "kernel-doc" "num_bars' not described in 'iopmem_bus'" "$out"
