@@ -233,7 +233,6 @@ test_suspend() {
 	busy card
 	# The folder shared with the host does not come back from either.
 	run "cat >/tmp/sleep.sh <<-'END'
-			sleep 1
 			echo disk >/sys/power/state && exit
 			echo iopmem-refused >/dev/kmsg
 			echo mem >/sys/power/state
@@ -242,19 +241,12 @@ test_suspend() {
 			done
 			[ ! -e /tmp/dma.status ] && [ ! -e /tmp/mapped.status ] && [ ! -e /tmp/devdax.status ] &&
 				echo iopmem-awake: \$(cat /mnt/a/kept /mnt/b/kept) >/dev/kmsg
-		END
-		setsid bash /tmp/sleep.sh >/dev/null 2>&1 &"
-	for ((i = 0; i < 60; i++)); do
-		[[ $(hmp "info status") = *suspended* ]] && break
-		sleep 1
-	done
+		END"
+	parting "bash /tmp/sleep.sh"
+	await 60 '[[ $(hmp "info status") = *suspended* ]]'
 	like "the machine" "suspended" "$(hmp "info status")"
 	hmp system_wakeup >/dev/null
-	for ((i = 0; i < 60; i++)); do
-		said=$(case_log | sed -n 's/.*iopmem-awake: //p')
-		[ -n "$said" ] && break
-		sleep 1
-	done
+	await 60 'said=$(case_log | sed -n "s/.*iopmem-awake: //p"); [ -n "$said" ]'
 	used_up
 	like "hibernation" "iopmem ${F[card]}: memory need not survive hibernation, unbind first" "$(case_log)"
 	like "and its end" "iopmem-refused" "$(case_log)"

@@ -204,7 +204,7 @@ test_races() {
 # them. What caches have seen used is dropped the second time only. What is freed
 # later still is no matter here: who compares looks again, for a while.
 counts() {
-	GUEST_SECONDS=600 run "udevadm settle --timeout=500 && rmmod iopmem_bus && modprobe iopmem_bus && cat /sys/bus/nd/devices/ndbus*/wait_probe >/dev/null &&
+	GUEST_SECONDS=600 run "udevadm settle --timeout=$((500 * PACE)) && rmmod iopmem_bus && modprobe iopmem_bus && cat /sys/bus/nd/devices/ndbus*/wait_probe >/dev/null &&
 			echo ${F[race0]} >$driver/unbind || exit
 		sync; for i in 1 2 3; do echo 3 >/proc/sys/vm/drop_caches; done
 		for c in /sys/kernel/slab/*/shrink; do echo 1 >\$c; done 2>/dev/null
