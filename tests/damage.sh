@@ -60,10 +60,19 @@ damaged() {
 	saw "$what: $want; repaired"
 }
 
+# torn AT...: the second half of what is there
 torn() {
 	local at
 	for at in "$@"; do
 		head -c 128 /dev/zero | put $((at + 128))
+	done
+}
+
+# unsigned AT...: the first half of these index blocks, where the signature is
+unsigned() {
+	local at
+	for at in "$@"; do
+		head -c 128 /dev/zero | put "$at"
 	done
 }
 
@@ -98,6 +107,8 @@ test_torn() {
 	prepare
 	damaged "first second" "first index block torn" torn 0
 	damaged "first second" "second index block torn" torn 256
+	damaged "first second" "first index block torn, with its signature" unsigned 0
+	damaged "first second" "second index block torn, with its signature" unsigned 256
 	damaged "none" "both torn" torn 0 256
 	# its slot is the second
 	damaged "second" "label of the first namespace torn" torn 768
@@ -112,6 +123,40 @@ test_torn() {
 	damaged "none" "random bytes" random_bytes
 	logged "iopmem ${F[pair0]}: BAR 2: has no labels but is not blank, the first namespace will overwrite it"
 	damaged "none" "random bytes with both signatures" random_signed
+}
+
+# labelled_with WHAT [AT]: with the index block there zeroed, the BAR is labelled
+labelled_with() {
+	make_good
+	[ -z "$2" ] || head -c 256 /dev/zero | put "$2"
+	dd if="$DIR/stale" of="$DIR/pair0.bar" bs=4K seek=1 conv=notrunc status=none
+	attach pair0
+	run "cat /sys/bus/nd/devices/$(region_of pair0)/size; ndctl list -N | sed -n 's/.*\"name\":\"\(.*\)\".*/\1/p' | sort"
+	is "$1, region's size and namespaces" "$(((64 << 20) - area)) first second" "$(xargs <<<"$OUT")"
+	detach pair0
+}
+
+test_second_index() {
+	shows "either index block makes a BAR a labelled one, whatever lies at its start: here the stale info block of a label-less namespace"
+	blank pair0
+	load labels=0
+	attach pair0
+	run "ndctl create-namespace -f -e namespace0.0 -m fsdax"
+	detach pair0
+	dd if="$DIR/pair0.bar" of="$DIR/stale" bs=4K skip=1 count=1 status=none
+	is "info blocks in it" 1 "$(found NVDIMM_PFN_INFO "$DIR/stale" | wc -l)"
+	run "rmmod iopmem_bus"
+	prepare
+	labelled_with "both index blocks"
+	labelled_with "the second index block" 0
+	labelled_with "the first index block" 256
+	unlike "kernel log" "holds a label-less namespace|has no labels" "$(case_log)"
+	# without either, the stale info block is believed
+	make_good
+	head -c 512 /dev/zero | put 0
+	dd if="$DIR/stale" of="$DIR/pair0.bar" bs=4K seek=1 conv=notrunc status=none
+	attach pair0
+	logged "iopmem ${F[pair0]}: BAR 2: holds a label-less namespace, used without labels"
 }
 
 runs_in base slow
