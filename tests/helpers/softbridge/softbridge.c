@@ -32,6 +32,10 @@ static ulong offset;
 module_param(offset, ulong, 0444);
 MODULE_PARM_DESC(offset, "Where in the target's BAR 2, a multiple of size");
 
+static ulong within;
+module_param(within, ulong, 0444);
+MODULE_PARM_DESC(within, "Without a target: how much of the BAR's start the kernel still maps (default: 0). Less than size wants a bus_address");
+
 static ulong size = SZ_64M;
 module_param(size, ulong, 0444);
 MODULE_PARM_DESC(size, "Of the BAR, a power of two");
@@ -56,6 +60,14 @@ static bool unassigned;
 module_param(unassigned, bool, 0444);
 MODULE_PARM_DESC(unassigned, "The BAR gets no address");
 
+static bool io;
+module_param(io, bool, 0444);
+MODULE_PARM_DESC(io, "There is a BAR 0, too, of 256 I/O ports, which gets no address");
+
+static int node = NUMA_NO_NODE;
+module_param(node, int, 0444);
+MODULE_PARM_DESC(node, "The bridge's NUMA node (default: -1, none)");
+
 static bool gone;
 module_param(gone, bool, 0644);
 MODULE_PARM_DESC(gone, "The configuration space answers all ones and takes no writes");
@@ -67,7 +79,7 @@ MODULE_PARM_DESC(id, "Another id that the function answers with, device << 16 | 
 static u32 config[PCI_CFG_SPACE_EXP_SIZE / sizeof(u32)];
 static struct pci_dev *target_dev;
 static struct pci_bus *root_bus;
-static struct pci_sysdata sysdata = { .node = NUMA_NO_NODE };
+static struct pci_sysdata sysdata;
 static resource_size_t iomem_end;
 
 static struct resource bus_numbers = {
@@ -80,13 +92,34 @@ static struct resource window = {
 	.flags = IORESOURCE_MEM | IORESOURCE_MEM_64 | IORESOURCE_PREFETCH,
 };
 
+/* Where the BAR is on the bus */
+static u64 bar_address(void)
+{
+	return bus_address ?: window.start;
+}
+
+/*
+ * Is the BAR at its address from the beginning, as firmware leaves it? The kernel
+ * would place it at a multiple of its size only, and take BAR 0 away.
+ */
+static bool preset(void)
+{
+	return window.start % size || io;
+}
+
 static void fill_config(void)
 {
 	config[PCI_VENDOR_ID / 4] = 0xf115 << 16 | PCI_VENDOR_ID_MICROSEMI;
 	config[PCI_COMMAND / 4] = PCI_STATUS_CAP_LIST << 16;
 	config[PCI_CLASS_REVISION / 4] = PCI_CLASS_MEMORY_OTHER << 16;
+	if (io)
+		config[PCI_BASE_ADDRESS_0 / 4] = PCI_BASE_ADDRESS_SPACE_IO;
 	config[PCI_BASE_ADDRESS_2 / 4] = PCI_BASE_ADDRESS_MEM_TYPE_64 |
 					 PCI_BASE_ADDRESS_MEM_PREFETCH;
+	if (preset()) {
+		config[PCI_BASE_ADDRESS_2 / 4] |= lower_32_bits(bar_address());
+		config[PCI_BASE_ADDRESS_3 / 4] = upper_32_bits(bar_address());
+	}
 	config[PCI_CAPABILITY_LIST / 4] = PCIE;
 	config[PCIE / 4] = (2 | PCI_EXP_TYPE_RC_END << 4) << 16 | PCI_CAP_ID_EXP;
 
@@ -109,6 +142,8 @@ static u32 writable(int where)
 	switch (where) {
 	case PCI_COMMAND:
 		return PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER;
+	case PCI_BASE_ADDRESS_0:
+		return io ? ~0xff : 0;
 	case PCI_BASE_ADDRESS_2:
 		return lower_32_bits(~(size - 1));
 	case PCI_BASE_ADDRESS_3:
@@ -155,9 +190,10 @@ static struct pci_ops config_ops = {
 	.write = config_write,
 };
 
-/* In the target's BAR, or beyond what the kernel maps. */
+/* In the target's BAR, or at the end of what the kernel maps. */
 static int place_window(void)
 {
+	resource_size_t limit = mhp_get_pluggable_range(true).end + 1;
 	struct resource *parent = &iomem_resource;
 	unsigned int dom, bus, dev, fn;
 	int rc;
@@ -174,8 +210,7 @@ static int place_window(void)
 		parent = &target_dev->resource[BAR];
 		window.start = parent->start + offset;
 	} else {
-		window.start = ALIGN(mhp_get_pluggable_range(true).end + 1,
-				     size);
+		window.start = within ? limit - within : ALIGN(limit, size);
 	}
 	window.end = window.start + size - 1;
 
@@ -211,18 +246,20 @@ static int __init softbridge_init(void)
 	LIST_HEAD(resources);
 	int rc;
 
-	if (!is_power_of_2(size) || offset % size || bus_address % size)
+	if (!is_power_of_2(size) || offset % size || bus_address % size ||
+	    (within % size && !bus_address))
 		return -EINVAL;
 
-	fill_config();
 	rc = place_window();
 	if (rc)
 		return rc;
+	fill_config();
 
 	pci_add_resource(&resources, &bus_numbers);
 	pci_add_resource_offset(&resources, &window,
-				bus_address ? window.start - bus_address : 0);
+				window.start - bar_address());
 	sysdata.domain = domain;
+	sysdata.node = node;
 
 	pci_lock_rescan_remove();
 	root_bus = pci_create_root_bus(NULL, 0, &config_ops, &sysdata,
@@ -234,7 +271,9 @@ static int __init softbridge_init(void)
 		return -ENODEV;
 	}
 	pci_scan_child_bus(root_bus);
-	if (!unassigned)
+	if (preset())
+		pci_bus_claim_resources(root_bus);
+	else if (!unassigned)
 		pci_assign_unassigned_bus_resources(root_bus);
 	pci_bus_add_devices(root_bus);
 	pci_unlock_rescan_remove();
