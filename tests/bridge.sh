@@ -39,6 +39,16 @@ said_differ() {
 	guest "dmesg | tac | sed '/iopmem-load/q' | grep -c 'bus and CPU address differ'"
 }
 
+# extents_on_the_wire FILE: its addresses are the BAR's on the bus and for the CPU,
+# plus where it is in the BAR
+extents_on_the_wire() {
+	local at
+	run "ndctl-iopmem extents $1"
+	at=$(field bar_offset)
+	like "$1 at, in the BAR" "^[1-9]" "$at"
+	is "$1: bus_address, resource" "$((0x40000000 + at)) $((cpu + at))" "$(field bus_address) $(field resource)"
+}
+
 test_address() {
 	local cpu
 	shows "behind a bridge with an offset, bus_address is the bus's and all else goes by the CPU's address"
@@ -64,7 +74,12 @@ test_address() {
 	run "mkfs.ext4 -q -F -b 4096 $NODE && mount -o dax=always $NODE /mnt/a && fallocate -l 4K /mnt/a/file &&
 		{ echo 'mapped $text'; head -c 4K /dev/zero; } | head -c 4K | mapcp in /mnt/a/file 4K"
 	is "times a mapped file's data is there" 1 "$(in_bar card "mapped $text")"
+	extents_on_the_wire /mnt/a/file
 	run "umount /mnt/a"
+	create soft devdax -s 16M
+	extents_on_the_wire "$NODE"
+	run "ndctl-iopmem list ${F[soft]}"
+	is "list: bus_address, resource" "$((0x40000000)) $((cpu))" "$(field bus_address) $(field resource)"
 }
 
 # drive_reads: from the drive into a devdax namespace by O_DIRECT. There is
@@ -128,6 +143,63 @@ test_beyond() {
 	fails "No such device" "echo ${F[soft]} >/sys/bus/pci/drivers/iopmem/bind"
 }
 
+test_across() {
+	shows "a BAR that begins within what the kernel maps, and ends beyond it, is refused, too"
+	load
+	bridge within=$((size / 2)) bus_address=0x40000000
+	is "the BAR's registers" 0x40000000 "$(on_the_wire)"
+	logged "iopmem ${F[soft]}: BAR 2 .*: beyond what the kernel maps, have the firmware place it lower, passed over"
+	fails "No such device" "echo ${F[soft]} >/sys/bus/pci/drivers/iopmem/bind"
+}
+
+test_smallest() {
+	shows "a BAR of 4 MiB is a region, one of 2 MiB is too small"
+	blank card
+	load
+	size=$((2 << 20)) with_card
+	logged "iopmem ${F[soft]}: BAR 2 .*: smaller than 4 MiB, passed over"
+	fails "No such device" "echo ${F[soft]} >/sys/bus/pci/drivers/iopmem/bind"
+	run "rmmod softbridge"
+	size=$((4 << 20)) with_card
+	is "4 MiB, the region's size" $(((4 << 20) - 131072)) "$(attribute size)"
+}
+
+test_io_bar() {
+	shows "a function with a BAR of I/O ports that has no address is bound all the same: only memory is enabled"
+	blank card
+	load
+	with_card io=1
+	logged "iopmem ${F[soft]}: BAR 0 \[io .*\]: I/O ports, not memory, passed over"
+	is "the region's size" $((size - 131072)) "$(attribute size)"
+	run "setpci -s ${F[soft]} COMMAND"
+	is "in the command register, I/O and memory" 2 $((0x$OUT & 3))
+}
+
+test_numa() {
+	local n
+	shows "the region's NUMA node is the function's, be it one or none"
+	blank card
+	load
+	for n in -1 0; do
+		with_card node=$n
+		is "the function's" "$n" "$(guest "cat /sys/bus/pci/devices/${F[soft]}/numa_node")"
+		is "the region's" "$n" "$(attribute numa_node)"
+		run "rmmod softbridge"
+	done
+}
+
+test_autoload() {
+	shows "a function with the id 11f8:f115 makes udev load the module, which binds it"
+	as_module
+	blank card
+	run "ls /sys/module"
+	unlike "modules" "iopmem" "$OUT"
+	with_card
+	run "await 10 '[ -e /sys/bus/pci/drivers/iopmem/${F[soft]} ]'"
+	settle
+	is "the region's size" $((size - 131072)) "$(attribute size)"
+}
+
 test_unassigned() {
 	shows "a function with a BAR that has no address is refused, with what to do"
 	load
@@ -188,4 +260,16 @@ test_dma_iommu() {
 	run "cat /sys/bus/pci/devices/${F[drive]}/iommu_group/type"
 	like "the drive's IOMMU domain" "^DMA" "$OUT"
 	drive_reads
+}
+
+runs_in bars
+
+test_limit() {
+	shows "a BAR that ends exactly where what the kernel maps ends is used"
+	load
+	bridge within=$size
+	settle
+	is "the region's size" $((size - 131072)) "$(attribute size)"
+	is "it ends at the limit: the next is beyond" "$(printf '%#x' $(($(attribute resource) + size)))" \
+		"$(guest "rmmod softbridge; insmod /usr/local/bin/softbridge.ko size=$size; sed -n '3s/ .*//p' /sys/bus/pci/devices/${F[soft]}/resource" | sed 's/0x0*/0x/')"
 }

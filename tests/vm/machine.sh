@@ -190,8 +190,9 @@ machine() {
 		root_port hot 13 ,pref64-reserve=1G
 		root_port cramped 14
 		;;
-	# kinds of BARs
+	# kinds of BARs, also at the end of what the kernel maps
 	bars)
+		CPU_FLAGS=,phys-bits=46
 		two_bars 10
 		on_root display 1a bochs-display,vgamem=64M
 		;;
