@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Each call of the driver's that can fail, fails once (tests/helpers/failcall).
+# Binding or loading then fails with its error, nothing is left, and the next time
+# it works.
+# shellcheck shell=bash
+
+bind=/sys/bus/pci/drivers/iopmem/bind
+unbind=/sys/bus/pci/drivers/iopmem/unbind
+hits=/sys/module/failcall/parameters/hits
+
+# ready_for NAME REGIONS: the module is loaded, and what follows is about that
+# function. /tmp/left prints what an attempt to bind it has left.
+ready_for() {
+	NAME=$1 REGIONS=$2
+	load
+	run "echo 1 >/sys/kernel/rcu_expedited; udevadm control --stop-exec-queue
+		echo iopmem >/sys/bus/pci/devices/${F[$1]}/driver_override
+		cat >/tmp/left <<-'END'
+			cd /sys/bus/pci/devices/${F[$1]}
+			[ \$(cat enable) = 0 ] || echo it is enabled
+			[ ! -e driver ] || echo it is bound
+			grep iopmem /proc/iomem
+			ls /sys/bus/nd/devices
+			while read -r start end flags; do
+				[ \$((flags & 0x200)) != 0 ] || continue
+				awk -v start=\$start -v end=\$end '
+					\$1 == \"PAT:\" {
+						split(\$3, range, /-/)
+						if (range[1] >= start && range[1] <= end)
+							print \"reserved:\", \$0
+					}' /sys/kernel/debug/x86/pat_memtype_list
+			done <resource
+			exit 0
+		END"
+}
+
+# broken ERROR FUNCTION VALUE [PARAMETER...]: while FUNCTION returns VALUE to the
+# driver, binding ends with ERROR, "bound" if there is none. Then it works.
+broken() {
+	local error=$1 func=$2 value=$3
+	shift 3
+	run "insmod /usr/local/bin/failcall.ko func=$func value=$value caller='[iopmem_bus]' $* || exit
+		error=\$({ echo ${F[$NAME]} >$bind; } 2>&1) && error=bound
+		echo \"\$(cat $hits) \${error##*: }\"
+		rmmod failcall
+		[ \"\$error\" != bound ] || echo ${F[$NAME]} >$unbind
+		bash /tmp/left
+		echo ${F[$NAME]} >$bind && ls -d /sys/bus/pci/devices/${F[$NAME]}/ndbus*/region* | wc -l
+		echo ${F[$NAME]} >$unbind"
+	is "$func${*:+ $*}: failures, error, what is left, regions then" "1 $error $REGIONS" "$(xargs <<<"$OUT")"
+}
+
+# usable: bound again, the first region takes a namespace
+usable() {
+	run "udevadm control --start-exec-queue; echo 0 >/sys/kernel/rcu_expedited"
+	attach "$NAME"
+	run "ndctl create-namespace -r \$(ls -d /sys/bus/pci/devices/${F[$NAME]}/ndbus*/region* | sed -n '1s,.*/,,p') -m raw"
+	is "bound afterwards, a namespace" raw "$(field mode)"
+	detach "$NAME"
+	run "bash /tmp/left"
+	is "unbound, left" "" "$OUT"
+}
+
+runs_in base
+
+test_bind() {
+	shows "what the driver calls while it binds fails: the error, a function left disabled, no reservation, no nvdimm device; the next bind works"
+	blank cut
+	ready_for cut 1
+	broken "Cannot allocate memory" devm_kmalloc 0
+	broken "Input/output error" pci_enable_device_mem -5
+	logged "iopmem ${F[cut]}: cannot be enabled \(-5\), a BAR without an address wants pci=realloc"
+	broken "Cannot allocate memory" __devm_add_action,devm_add_action -12
+	broken "No such device" pci_device_is_present 0
+	logged "iopmem ${F[cut]}: does not answer, power it up or put it in again"
+	# what cannot be looked at is not taken for dead
+	broken bound memremap 0
+	broken "Device or resource busy" devm_arch_io_reserve_memtype_wc -16
+	logged "iopmem ${F[cut]}: BAR 2: .* cannot be reserved as write-combining \(-16\), end what maps it"
+	broken "No such device or address" devm_memremap -6
+	broken "Cannot allocate memory" memremap 0 nth=2
+	broken "Device or resource busy" __request_region 0
+	logged "iopmem ${F[cut]}: BAR 2: label area in use, see /proc/iomem for "
+	broken "Cannot allocate memory" __devm_add_action,devm_add_action -12 nth=2
+	broken "Cannot allocate memory" devm_kasprintf 0
+	broken "Cannot allocate memory" nvdimm_bus_register 0
+	broken "No such device or address" device_attach 0
+	broken "No such device or address" device_attach -6
+	broken "Cannot allocate memory" __nvdimm_create 0
+	broken "No such device or address" device_add -12 "caller=nd_async_device_register"
+	broken "Cannot allocate memory" nvdimm_pmem_region_create 0
+	usable
+}
+
+# not_loaded ERROR FUNCTION VALUE PARAMETER...: loading ends with ERROR
+not_loaded() {
+	local error=$1 func=$2 value=$3
+	shift 3
+	run "insmod /usr/local/bin/failcall.ko func=$func value=$value caller='[iopmem_bus]' || exit
+		error=\$(modprobe iopmem_bus $* 2>&1) && error=loaded
+		echo \"\$(cat $hits) \${error##*: }\"
+		rmmod failcall
+		ls -d /sys/bus/pci/drivers/iopmem /sys/module/iopmem_bus 2>/dev/null; true"
+	is "$func, failures, error and what is left" "1 $error" "$OUT"
+	load "$@"
+	run "ls /sys/bus/pci/drivers/iopmem >/dev/null && rmmod iopmem_bus"
+}
+
+test_load() {
+	shows "what the driver calls while it is loaded fails: the error, no driver, no module; the next time it loads"
+	as_module
+	not_loaded "Cannot allocate memory" __pci_register_driver -12
+	not_loaded "Cannot allocate memory" kstrdup 0 ids=1af4:1234
+	not_loaded "Cannot allocate memory" pci_add_dynid -12 ids=1af4:1234
+}
+
+runs_in bars
+
+test_second() {
+	shows "the same calls fail for the second of two BARs: nothing is left of the first"
+	blank pmr
+	ready_for two_bars 2
+	broken "No such device or address" devm_memremap -6 nth=2
+	broken "Device or resource busy" __request_region 0 nth=2
+	broken "Cannot allocate memory" __nvdimm_create 0 nth=2
+	broken "Cannot allocate memory" nvdimm_pmem_region_create 0 nth=2
+	usable
+}
+
+runs_in bare
+
+# Without a hypervisor, the driver looks whether a write-back mapping would be
+# cacheable.
+test_cacheable() {
+	local start
+	shows "where it cannot be told whether a BAR is cacheable, it is not used; looking reserves nothing"
+	blank card
+	run "sed -n '3s/ .*//p' /sys/bus/pci/devices/${F[card]}/resource"
+	start=$((OUT))
+	run "printf 'base=0x%x size=0x%x type=uncachable' $start $((512 << 20)) >/proc/mtrr"
+	ready_for card 1
+	broken "No such device" memremap 0
+	logged "iopmem ${F[card]}: BAR 2 .*: write-back by the firmware's MTRRs"
+	broken "No such device" arch_io_reserve_memtype_wc -16
+	usable
+	run "echo disable=\$(sed -n 's/^reg0*\([0-9]*\): base=$(printf '0x0*%x' "$start") .*/\1/p' /proc/mtrr) >/proc/mtrr"
+}
