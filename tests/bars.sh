@@ -112,16 +112,50 @@ test_all_ones() {
 	is "with zeros in it" "2:$(((64 << 20) - 131072)) " "$OUT"
 }
 
+# ones SEEK COUNT: in pair0's BAR, in units of 128 KiB
+ones() {
+	tr '\0' '\377' </dev/zero | dd of="$DIR/pair0.bar" bs=128K seek="$1" count="$2" iflag=fullblock conv=notrunc status=none
+}
+
+test_ones_at_one_end() {
+	shows "a BAR with ones at one end and something else at the other is used, with its labels if it has any"
+	blank pair0
+	ones 511 1
+	load
+	attach pair0
+	with_regions pair0
+	is "ones in the label area" "2:$(((64 << 20) - 131072)) " "$OUT"
+	unlike "kernel log" "passed over|label-less|not blank" "$(case_log | grep "${F[pair0]}: BAR 2")"
+	create pair0 raw -s 16M -n kept
+	run "dd if=/dev/zero of=$NODE bs=4K count=1 conv=fsync status=none"
+	detach pair0
+	ones 0 1
+	attach pair0
+	with_regions pair0
+	is "ones at the start" "2:$(((64 << 20) - 131072)) " "$OUT"
+	run "ndctl list -N"
+	is "its namespace" kept "$(field name)"
+	detach pair0
+	blank pair0
+	ones 0 1
+	attach pair0
+	with_regions pair0
+	is "ones at the start, no labels" "2:$(((64 << 20) - 131072)) " "$OUT"
+	logged "iopmem ${F[pair0]}: BAR 2: has no labels but is not blank"
+}
+
 test_high() {
-	shows "a BAR of 8 GiB above RAM and above 4 GiB"
+	shows "a BAR of 8 GiB above RAM and above 4 GiB: what is stored 5 GiB from its start is there"
 	load
 	attach large
 	run "read -r start _ < <(sed -n 3p /sys/bus/pci/devices/${F[large]}/resource); echo \$((start >> 30))"
 	like "it starts at GiB" "^[0-9]{1,}$" "$OUT"
 	[ "$OUT" -ge 4 ] || bad "start" "above 4 GiB" "$OUT GiB"
-	create large devdax -s 256M
-	run "echo high | { cat; head -c 4K /dev/zero; } | head -c 4K | mapcp in $NODE 4K; mapcp out $NODE 4K | head -n1"
-	is "read back" high "$OUT"
+	create large raw -s 6G
+	new_text
+	run "echo '$text' | dd of=$NODE bs=4096 seek=$((5 << 18)) conv=sync,fsync oflag=direct status=none"
+	is "in the BAR's file, 5 GiB from its start" "$text" \
+		"$(dd if="$DIR/large.bar" bs=4096 skip=$((5 << 18)) count=1 status=none | head -n 1)"
 	run "ndctl destroy-namespace -f all"
 }
 
