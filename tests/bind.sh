@@ -12,7 +12,7 @@ unbind_all() {
 }
 
 test_static_id() {
-	shows "a function with the id 11f8:f115 loads the module by itself"
+	shows "the module's one alias is for the id 11f8:f115, and modprobe finds the module by it"
 	as_module
 	run "modprobe -R pci:v000011F8d0000F115sv00001234sd00005678bc05sc80i00"
 	is "module for that alias" iopmem_bus "$OUT"
@@ -30,8 +30,9 @@ test_driver_override() {
 	is "provider" "iopmem-${F[card]}" "$(field provider)"
 	like "dimm" '"dev":"nmem0"' "$OUT"
 	is "region size" $((512 * 1024 * 1024 - 128 * 1024)) "$(field size)"
-	run "grep -A1 iopmem /proc/iomem"
-	like "label area reserved" "iopmem labels" "$OUT"
+	run "read -r _ end _ < <(sed -n 3p /sys/bus/pci/devices/${F[card]}/resource)
+		printf '%x-%x : iopmem labels\n' \$((end + 1 - (128 << 10))) \$end; grep iopmem /proc/iomem"
+	is "label area reserved" "$(head -n 1 <<<"$OUT")" "$(tail -n +2 <<<"$OUT" | sed 's/^ *//')"
 	detach card
 	run "ndctl list -BDRi; grep -c iopmem /proc/iomem || true"
 	is "left of it" 0 "$OUT"
@@ -81,12 +82,55 @@ test_ids_nonsense() {
 	local junk
 	shows "nonsense in ids= is named in the log, and the module does not load"
 	as_module
-	for junk in junk 1af4 1af4:zz 1af4:1110:1:2:3:4:5 11af4:1110 1af4:-1; do
+	for junk in junk 1af4 1af4: :1110 : 1af4::1110 1af4:1110: 1af4:1110::0 1af4:zz 1af4:-1 \
+		10000:1110 11af4:1110 1af4:10000 1af4:11110 100000000:1110 1af4:100000000 \
+		1af4:1110:100000000 1af4:1110:0:100000000 1af4:1110:0:0:100000000 \
+		1af4:1110:0:0:0:100000000 1af4:1110:1:2:3:4:5; do
 		fails "Invalid argument" "modprobe iopmem_bus ids=8086:10d3,$junk,1af4:1110"
 		logged "iopmem_bus: ids=: \"$junk\" is not vendor:device"
 	done
 	run "ls /sys/bus/pci/drivers"
 	unlike "drivers" '^iopmem$' "$OUT"
+}
+
+test_ids_bounds() {
+	shows "the largest ids and masks in ids= are taken, empty entries are passed over"
+	as_module
+	load ids=ffff:ffff,,ffff:0:ffffffff:ffffffff:ffffffff:ffffffff,0:ffff,1af4:1110:1af4:1100:60000:ffffff,
+	run "ls -d /sys/bus/pci/drivers/iopmem/0000:* 2>/dev/null | wc -l"
+	is "functions bound" 0 "$OUT"
+	run "rmmod iopmem_bus"
+	# class 0x050000, of which the mask looks at one bit
+	load ids=,1af4:1110:ffffffff:ffffffff:50000:40000
+	run "ls -d /sys/bus/pci/drivers/iopmem/0000:* | grep -c ${F[pair0]}"
+	is "ffffffff is any subsystem, and the mask is the last: the function is bound" 1 "$OUT"
+	settle
+	unbind_all
+}
+
+test_autoprobe() {
+	shows "with the nd bus's drivers_autoprobe off, the bus has its driver all the same, and unbinding leaves nothing; what ndctl enables, works"
+	blank card
+	load
+	run "echo 0 >/sys/bus/nd/drivers_autoprobe"
+	attach card
+	run "cd /sys/bus/pci/devices/${F[card]}/ndbus*; basename \$(readlink driver); ls -d nmem*/driver region*/driver 2>/dev/null; true"
+	is "drivers of the bus, its dimm and its region" nd_bus "$OUT"
+	run "ndctl enable-dimm nmem0 && ndctl enable-region $(region_of card)"
+	run "echo 1 >/sys/bus/nd/drivers_autoprobe"
+	create card raw -s 64M
+	new_text
+	run "echo '$text' | dd of=$NODE bs=4096 conv=sync,fsync oflag=direct status=none"
+	is "times in the BAR's file" 1 "$(in_bar card "$text")"
+	detach card
+	run "echo 0 >/sys/bus/nd/drivers_autoprobe"
+	attach card
+	detach card
+	run "echo 1 >/sys/bus/nd/drivers_autoprobe; ls /sys/bus/nd/devices; grep iopmem /proc/iomem; true"
+	is "unbound, left" "" "$OUT"
+	attach card
+	run "ndctl list -N"
+	is "bound again, mode" raw "$(field mode)"
 }
 
 # refused NAME PATTERN
