@@ -99,9 +99,19 @@ test_unbind() {
 	checked card
 }
 
+# said_again TEXT: the kernel says it a second time, ten seconds or more later
+said_again() {
+	local text=$1 first second
+	await 20 '[ "$(case_log | grep -cF -- "$text")" -ge 2 ]' ||
+		bad "kernel log" "to say twice: $text" "$(case_log | grep -F -- "$text")"
+	{ read -r first; read -r second; } < <(case_log | grep -F -- "$text" | sed 's/^\[ *\([0-9]*\)\..*/\1/')
+	like "said again after" "^[0-9]{2,} s" "$((second - first)) s"
+}
+
 test_unbind_others() {
-	local mode others=() flag
-	shows "while unbinding waits for one disk, the function's others give nothing, take nothing and are not mounted, all at once, and do not hold it up"
+	local mode others=() flag held
+	shows "while unbinding waits for one disk, the function's others give nothing, take nothing and are not mounted, all at once, and do not hold it up; every ten seconds it says so again"
+	may_log '^Buffer I/O error on dev pmem[0-9.]*s?, logical block'
 	blank card
 	load
 	attach card
@@ -113,7 +123,8 @@ test_unbind_others() {
 	create card fsdax -s 64M
 	run "mkfs.ext4 -q -F -b 4096 $NODE && mount -o dax $NODE /mnt/a
 		echo ${F[card]} >/sys/bus/pci/drivers/iopmem/unbind 2>/dev/null &"
-	logged "iopmem ${F[card]}: ${NODE#/dev/} is in use, unmount or close it: removal waits"
+	held=${NODE#/dev/}
+	logged "iopmem ${F[card]}: $held is in use, unmount or close it: removal waits"
 	run "echo 3 >/proc/sys/vm/drop_caches"
 	GUEST_SECONDS=30
 	for NODE in "${others[@]}"; do
@@ -124,6 +135,7 @@ test_unbind_others() {
 		fails "Input/output error|No space left" "dd if=/dev/zero of=$NODE bs=4K count=1 conv=fsync,notrunc"
 		fails "can't read superblock|Input/output error|wrong fs type" "mount -t ext4 $NODE /mnt/b"
 	done
+	said_again "iopmem ${F[card]}: $held is in use, unmount or close it: removal waits"
 	run "umount /mnt/a"
 	removed
 	saw "unmounted: all of it is gone"
@@ -208,6 +220,60 @@ test_fatal_error() {
 	lost_until_bound
 }
 
+# hit COUNT: a fatal error at the port of card, the COUNT-th. It is recovered from,
+# with the registers as in WAS.
+hit() {
+	like "pcie_aer_inject_error" "^OK id: card-port" "$(hmp "pcie_aer_inject_error card-port SDN")"
+	await 30 '[ "$(case_log | grep -c "AER: device recovery")" -ge '"$1 ]" ||
+		bad "kernel log" "AER: device recovery, $1 times" "$(case_log | tail -n 5)"
+	is "recoveries that were successful" "$1" "$(case_log | grep -c "AER: device recovery successful")"
+	registers
+	is "after fatal error $1: memory decoding and the BAR" "$WAS" "$OUT"
+}
+
+# registers: the bit for memory decoding and the BAR's two registers, in OUT
+registers() {
+	local command bar
+	run "setpci -s ${F[card]} COMMAND.w BASE_ADDRESS_2.l BASE_ADDRESS_3.l | xargs"
+	read -r command bar <<<"$OUT"
+	OUT="$((0x$command & 2)) $bar"
+}
+
+# refuses_all: no flush and no label command succeeds
+refuses_all() {
+	fails "fsync failed.*Input/output error" "dd if=/dev/zero of=$NODE seek=1 bs=4K count=1 conv=fsync,notrunc status=none"
+	run "ndctl disable-region $(region_of card)"
+	fails "get: EIO" "labelcmd get /dev/nmem0 0 16"
+	# where there is no label; the memory may take it nevertheless
+	fails "set: EIO" "labelcmd set /dev/nmem0 131056 16"
+	saw "of these 16 bytes, in the BAR: $(tail -c 16 "$DIR/card.bar" | tr -cd Z | wc -c)"
+	run "ndctl enable-region $(region_of card)"
+	fails "fsync failed.*Input/output error" "dd if=/dev/zero of=$NODE seek=1 bs=4K count=1 conv=fsync,notrunc status=none"
+}
+
+test_fatal_error_twice() {
+	shows "a fatal error, and then another: memory decoding and the BAR's address are there again after each, and flushes and label commands are refused until the function is bound again"
+	blank card
+	load
+	attach card
+	create card raw -s 64M -n kept
+	new_text
+	run "echo '$text' | dd of=$NODE bs=4096 conv=sync,fsync oflag=direct status=none"
+	registers
+	WAS=$OUT
+	like "memory decoding and the BAR" "^2 [0-9a-f]{8} [0-9a-f]{8}$" "$WAS"
+	hit 1
+	refuses_all
+	hit 2
+	refuses_all
+	detach card
+	attach card
+	run "dd if=/dev/zero of=$NODE seek=1 bs=4K count=1 conv=fsync,notrunc status=none; head -n 1 $NODE"
+	is "bound again, a flush succeeds; what was stored" "$text" "$OUT"
+	run "ndctl list -N"
+	is "and its label" kept "$(field name)"
+}
+
 # parting COMMAND: with which the guest is gone. It waits for the host to have seen
 # that it was begun.
 parting() {
@@ -232,12 +298,13 @@ test_reboot() {
 
 test_suspend() {
 	local said
-	shows "hibernation is refused with a line; suspend to RAM keeps what was stored, and fsync works afterwards"
+	shows "with swap to hibernate to, hibernation is refused with a line; suspend to RAM keeps what was stored, and fsync works afterwards"
 	busy card
 	# The folder shared with the host does not come back from either.
-	run "cat >/tmp/sleep.sh <<-'END'
-			echo disk >/sys/power/state && exit
-			echo iopmem-refused >/dev/kmsg
+	run "fallocate -l 1G /swap && chmod 600 /swap && mkswap /swap >/dev/null && swapon /swap
+		cat >/tmp/sleep.sh <<-'END'
+			said=\$({ echo disk >/sys/power/state; } 2>&1) && exit
+			echo iopmem-refused: \${said##*: } >/dev/kmsg
 			echo mem >/sys/power/state
 			for m in /mnt/a /mnt/b; do
 				dd if=/dev/zero of=\$m/more bs=4K count=1 conv=fsync status=none || exit
@@ -252,7 +319,8 @@ test_suspend() {
 	await 60 'said=$(case_log | sed -n "s/.*iopmem-awake: //p"); [ -n "$said" ]'
 	used_up
 	like "hibernation" "iopmem ${F[card]}: memory need not survive hibernation, unbind first" "$(case_log)"
-	like "and its end" "iopmem-refused" "$(case_log)"
+	like "the PM core" "iopmem ${F[card]}: PM: failed to freeze.*: error -16" "$(case_log)"
+	like "and its end" "iopmem-refused: Device or resource busy" "$(case_log)"
 	like "woken" "PM: suspend exit" "$(case_log)"
 	is "after that, with all still in use" "$text $text" "$said"
 }
