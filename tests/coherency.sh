@@ -187,7 +187,7 @@ no_dax() {
 	saw "user's page is at $(printf '0x%x' "$PHYS"), not in the BAR"
 	spun
 	run "umount /mnt/a"
-	fails "." "mount -o dax=always $NODE /mnt/a"
+	fails "wrong fs type, bad option, bad superblock" "mount -o dax=always $NODE /mnt/a"
 	logged "${NODE#/dev/}.*DAX unsupported by block device"
 }
 

@@ -65,7 +65,7 @@ test_bad_input() {
 	complains "cannot create /proc/iopmem: set XDG_CACHE_HOME" "XDG_CACHE_HOME=/proc $top/tests/demo"
 	complains "make shell wants a terminal" "$top/tests/vm/shell </dev/null"
 	complains "cannot create KEEP=/proc/x: name a folder" "KEEP=/proc/x $top/tests/demo"
-	complains "no kernel headers in /nowhere: install" "make -s -C $top KDIR=/nowhere 2>&1 | grep -v '^make'; false"
+	complains "no kernel headers in /nowhere: install" "set -o pipefail; make -s -C $top KDIR=/nowhere 2>&1 | grep -v '^make'"
 	mkdir "$work/full"
 	complains "MiB free and the image needs 4096: make room" "as_root unshare --mount sh -c '
 		mount -t tmpfs -o size=64M tmp $work/full; XDG_CACHE_HOME=$work/full $top/tests/vm/image'"

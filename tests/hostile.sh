@@ -124,7 +124,7 @@ test_labels_off() {
 	dd if="$VM/share/forged" of="$DIR/recorded.bar" bs=$area seek=1023 conv=notrunc status=none
 	load labels=0
 	attach recorded
-	fails "." "ndctl read-labels -j nmem0"
+	fails "^read 0 nmem" "ndctl read-labels -j nmem0"
 	run "ndctl list -N"
 	is "namespace" fsdax "$(field mode)"
 	is "its size" $((128 << 20)) "$(field size)"
