@@ -17,6 +17,8 @@ test_two() {
 	is "BARs and sizes" "2:$(((64 << 20) - 131072)) 4:$(((16 << 20) - 131072)) " "$OUT"
 	run "ndctl list -B | grep -c provider"
 	is "buses" 1 "$OUT"
+	run "sort -u /sys/bus/pci/devices/${F[two_bars]}/ndbus*/region*/set_cookie | wc -l"
+	is "different cookies" 2 "$OUT"
 	detach two_bars
 	run "rmmod iopmem_bus"
 	load bars=0-1,4
@@ -71,6 +73,24 @@ test_pmr() {
 	attach two_bars
 	run "ndctl list -N | grep -c '\"uuid\"'"
 	is "namespaces after binding again" 1 "$OUT"
+	pmr off
+}
+
+test_two_labelled() {
+	local dimm
+	shows "each of a function's two BARs has the labels of its own namespace"
+	blank pmr
+	pmr on
+	load bars=2,4
+	attach two_bars
+	# BAR 4's region, and its dimm
+	run "cd /sys/bus/pci/devices/${F[two_bars]}/ndbus*; region=\$(dirname \$(dirname \$(grep -l 4 region*/iopmem/bar)))
+		ndctl create-namespace -r \$region -m raw -n fourth >/dev/null && cut -d, -f1 \$region/mapping0"
+	dimm=$OUT
+	is "index blocks in the file of BAR 4" 2 "$(in_bar pmr NAMESPACE_INDEX)"
+	run "cd /sys/bus/pci/devices/${F[two_bars]}/ndbus*; for d in nmem*; do [ \$d = $dimm ] || ndctl read-labels \$d 2>/dev/null; done | grep -ac NAMESPACE_INDEX || true"
+	is "the other BAR's labels: index blocks" 0 "$OUT"
+	detach two_bars
 	pmr off
 }
 
@@ -135,6 +155,13 @@ test_ones_at_one_end() {
 	is "ones at the start" "2:$(((64 << 20) - 131072)) " "$OUT"
 	run "ndctl list -N"
 	is "its namespace" kept "$(field name)"
+	detach pair0
+	blank pair0
+	printf '\377' | dd of="$DIR/pair0.bar" conv=notrunc status=none
+	printf '\377' | dd of="$DIR/pair0.bar" bs=128K seek=511 conv=notrunc status=none
+	attach pair0
+	with_regions pair0
+	is "a byte of ones at either end" "2:$(((64 << 20) - 131072)) " "$OUT"
 	detach pair0
 	blank pair0
 	ones 0 1

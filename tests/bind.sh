@@ -108,6 +108,27 @@ test_ids_bounds() {
 	unbind_all
 }
 
+test_ids_freed() {
+	shows "what is allocated for ids= while the module loads is freed"
+	as_module
+	# 1,000 characters: an entry that is bound by nothing, again and again
+	run "ids=\$(for i in \$(seq 100); do printf 1af4:1234,; done)
+		mountpoint -q /sys/kernel/tracing || mount -t tracefs tracing /sys/kernel/tracing
+		cd /sys/kernel/tracing
+		echo 'bytes_req == 1001' >events/kmem/kmalloc/filter
+		echo 'comm == \"modprobe\"' >events/kmem/kfree/filter
+		echo 1 >events/kmem/kmalloc/enable; echo 1 >events/kmem/kfree/enable
+		modprobe iopmem_bus ids=\$ids 2>/dev/null || exit
+		echo 0 >events/kmem/kmalloc/enable; echo 0 >events/kmem/kfree/enable
+		awk '{ for (i = 1; i <= NF; i++) if (\$i ~ /^ptr=/) ptr = \$i }
+			/ kmalloc: / { taken[ptr] = 1; n++ }
+			/ kfree: / { delete taken[ptr] }
+			END { for (p in taken) left++; print n + 0, left + 0 }' trace
+		echo >trace; echo 0 >events/kmem/kmalloc/filter; echo 0 >events/kmem/kfree/filter
+		rmmod iopmem_bus"
+	is "copies of the parameter, left" "1 0" "$OUT"
+}
+
 test_autoprobe() {
 	shows "with the nd bus's drivers_autoprobe off, the bus has its driver all the same, and unbinding leaves nothing; what ndctl enables, works"
 	blank card
@@ -149,6 +170,7 @@ test_refused() {
 	run "echo ${F[ports]} >/sys/bus/pci/devices/${F[ports]}/driver/unbind"
 	refused "${F[ports]}" "BAR 0 \[io .*\]: I/O ports, not memory, passed over"
 	refused 0000:00:00.0 "no BAR that can be a region"
+	unlike "BARs that a function does not have" "iopmem 0000:00:00.0: BAR" "$(case_log)"
 	run "cat /sys/bus/pci/devices/${F[tiny]}/enable"
 	is "a refused function is left" "0" "$OUT"
 }
