@@ -50,7 +50,8 @@ complaints() {
 # Back to a guest with the module unloaded and nothing of it left.
 tidy() {
 	guest '
-		pkill -x mapcp; pkill -x fio
+		pkill -x "mapcp|fio"
+		await 10 "! pgrep -x \"mapcp|fio\" >/dev/null"
 		for m in /mnt/a /mnt/b; do mountpoint -q $m && umount $m; done
 		for d in /sys/bus/pci/devices/*; do
 			[ "$(cat $d/driver_override)" = iopmem ] && echo >$d/driver_override

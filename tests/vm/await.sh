@@ -5,7 +5,8 @@
 # How many times as long as an idle machine this one takes; see measure_pace
 PACE=${PACE:-1}
 
-# await SECONDS COMMAND: run the COMMAND, a line of shell, until it succeeds.
+# await SECONDS COMMAND: run the COMMAND, a line of shell, until it succeeds. $1
+# in it is await's own.
 # SECONDS is a deadline for an idle machine, and is multiplied by PACE.
 await() {
 	local end=$((SECONDS + $1 * PACE + 1))
