@@ -5,20 +5,33 @@ runs_in none
 
 test_failures() {
 	local out why
-	shows "a hang, a panic, a warning, a leftover and a wrong result each fail their case, with the reason"
+	shows "a hang, a panic, a complaint of the kernel's, a leftover, a wrong result and a tool's exit status each fail their case, with the reason"
 	out=$(CASES=$top/tests/harness T='' "$top/tests/run" 2>&1) && bad "tests/run" "to fail" "$out"
 	for why in \
 		"no answer to 'sleep 1000' within its deadline, ended" \
 		"no answer to 'echo c >/proc/sysrq-trigger', QEMU has ended" \
 		"console \| .*Kernel Offset" \
-		"^    the kernel complained: .*WARNING: said by a test" \
-		"^\[.*BUG: said by a test" \
-		"^\[.*Oops: said by a test" \
+		"^    the kernel complained: WARNING: said by a test" \
+		"^BUG: said by a test" \
+		"^Oops: said by a test" \
+		"^Trying to free nonexistent resource said by a test" \
+		"^freeing invalid memtype said by a test" \
+		"^bad pmd said by a test" \
+		"^cannot create duplicate filename said by a test" \
+		"^Call Trace: said by a test" \
+		"^refcount_t: said by a test" \
+		"^list_del corruption said by a test" \
+		"^Bad page state said by a test" \
+		"^EXT4-fs error said by a test" \
+		"^XFS \(pmem0\): Corruption said by a test" \
+		"^conflicting memory types said by a test" \
+		"^skipped: fails/skips: no reason but the test's" \
 		"unbinding and unloading left: rmmod: ERROR: Module iopmem_bus is in use" \
 		"expected: 5" \
 		"exit status 3" \
 		"^    log \| .*iopmem 0000:.*passed over" \
-		"^ *1 passed, 6 failed$"; do
+		"^failed: fails/status_77 fails/wrong fails/status fails/complaints fails/leftover fails/hang fails/panic" \
+		"^ *2 passed, 7 failed, 1 skipped$"; do
 		like "says" "$why" "$out"
 	done
 }

@@ -1,11 +1,27 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Cases that have to fail, but for the first; run by tests/harness.sh
+# Cases that have to fail, but for the first three; run by tests/harness.sh
 # shellcheck shell=bash
 runs_in demo
 
 test_passes() {
 	shows "passes"
 	run "true"
+}
+
+test_expected() {
+	shows "makes the kernel complain, and has said so"
+	may_log "^EXT4-fs error .*: expected"
+	run "echo 'EXT4-fs error (device none): expected' >/dev/kmsg"
+}
+
+test_skips() {
+	shows "is skipped"
+	skip "no reason but the test's"
+}
+
+test_status_77() {
+	shows "ends with the exit status of a tool that is no skip"
+	exit 77
 }
 
 test_wrong() {
@@ -22,7 +38,11 @@ test_status() {
 
 test_complaints() {
 	shows "makes the kernel warn, meet a bug and oops"
-	run "for what in WARNING BUG Oops; do echo \$what: said by a test >/dev/kmsg; done"
+	run "for what in WARNING: BUG: Oops: 'Trying to free nonexistent resource' 'freeing invalid memtype' \
+			'bad pmd' 'cannot create duplicate filename' 'Call Trace:' 'refcount_t:' 'list_del corruption' \
+			'Bad page state' 'EXT4-fs error' 'XFS (pmem0): Corruption' 'conflicting memory types'; do
+			echo \$what said by a test >/dev/kmsg
+		done"
 }
 
 test_leftover() {
