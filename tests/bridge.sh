@@ -230,6 +230,7 @@ test_gone() {
 
 test_removed() {
 	shows "the whole bridge is removed below a raw namespace that is written to: it waits for the writer, nothing is left, and with the bridge again the data is there"
+	may_log '^Buffer I/O error on dev pmem[0-9.]*s?, logical block'	# udev's
 	blank card
 	load
 	with_card

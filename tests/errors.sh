@@ -45,7 +45,7 @@ broken() {
 		rmmod failcall
 		[ \"\$error\" != bound ] || echo ${F[$NAME]} >$unbind
 		bash /tmp/left
-		echo ${F[$NAME]} >$bind && ls -d /sys/bus/pci/devices/${F[$NAME]}/ndbus*/region* | wc -l
+		echo ${F[$NAME]} >$bind && cat /sys/bus/pci/devices/${F[$NAME]}/ndbus*/wait_probe >/dev/null && ls -d /sys/bus/pci/devices/${F[$NAME]}/ndbus*/region* | wc -l
 		echo ${F[$NAME]} >$unbind"
 	is "$func${*:+ $*}: failures, error, what is left, regions then" "1 $error $REGIONS" "$(xargs <<<"$OUT")"
 }
