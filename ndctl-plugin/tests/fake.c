@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * For LD_PRELOAD: what a kernel with DAX says about a file that is none. FAKE
- * has, separated by spaces:
+ * For LD_PRELOAD, as in-tree does for all that runs in a tree: what another
+ * kernel says.
+ *
+ * FAKE_PROC is a folder whose files stand for those of /proc that belong to the
+ * machine: what is not there is not in /proc. With it, the library's patience is
+ * twenty times as long, so that no load of the host makes the tests fail.
+ *
+ * FAKE has, separated by spaces, what a kernel with DAX says about a file that
+ * is none, and what one says about devices that are none:
  *
  *	file=MAJOR:MINOR or char=MAJOR:MINOR	on it, or it
  *	size=BYTES, nodax
@@ -10,6 +17,10 @@
  *	gone=OFFSET	no page there
  *	populate=ERRNO	what populating fails with
  *	nofiemap, badfiemap, realtime, encrypted
+ *	block=MAJOR:MINOR,PATH	a block device
+ *	isblock	what is opened is one
+ *	claimed=PATH	the kernel has it for itself
+ *	hurry	with the library's own patience
  *
  * Numbers as in C. FIEMAP is given two extents at a time. What is mapped is the
  * file; only pagemap is another.
@@ -17,7 +28,10 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,8 +45,16 @@
 #include <linux/fiemap.h>
 #include <linux/fs.h>
 
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #define PAGE		4096
 #define A_TIME		2	/* extents */
+#define PATIENCE	20	/* times the library's */
+
+/* Not those of a process, and not what a program reads for itself */
+static const char *const of_machine[] = {
+	"/proc/cmdline", "/proc/config.gz", "/proc/cpuinfo", "/proc/modules",
+	"/proc/mtrr", "/proc/swaps",
+};
 
 static char *mapped;
 static off_t mapped_offset;
@@ -88,6 +110,8 @@ int statx(int fd, const char *restrict path, int flags, unsigned int mask,
 	const char *dev = value("file=", 0), *node = value("char=", 0);
 	unsigned int major, minor;
 
+	if (!rc && value("isblock", 0))
+		st->stx_mode = S_IFBLK | 0600;
 	if (rc || !(dev || node))
 		return rc;
 	if (sscanf(dev ? dev : node, "%u:%u", &major, &minor) != 2)
@@ -164,7 +188,8 @@ int madvise(void *addr, size_t length, int advice)
 {
 	typeof(madvise) *real = dlsym(RTLD_NEXT, "madvise");
 
-	if (advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE) {
+	if (getenv("FAKE") && (advice == MADV_POPULATE_READ ||
+			       advice == MADV_POPULATE_WRITE)) {
 		errno = number("populate=");
 		return errno ? -1 : 0;
 	}
@@ -186,17 +211,146 @@ static uint64_t entry(uint64_t offset)
 	return 1ull << 63 | (at ? (at + physical) / PAGE : 0);
 }
 
-/* Only pagemap is read so. */
+static bool is_pagemap(int fd)
+{
+	char path[64], target[64];
+	const char *name;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	n = readlink(path, target, sizeof(target) - 1);
+	target[n < 0 ? 0 : n] = 0;
+	name = strrchr(target, '/');
+	return name && !strcmp(name, "/pagemap");
+}
+
 ssize_t pread(int fd, void *buf, size_t count, off_t offset)
 {
+	typeof(pread) *real = dlsym(RTLD_NEXT, "pread64");
 	uint64_t *entries = buf;
 	size_t i;
 
-	(void)fd;
+	if (!getenv("FAKE") || !is_pagemap(fd))
+		return real(fd, buf, count, offset);
 	for (i = 0; i < count / sizeof(*entries); i++) {
 		uint64_t at = (offset / sizeof(*entries) + i) * PAGE;
 
 		entries[i] = entry(at - (uintptr_t)mapped + mapped_offset);
 	}
 	return count;
+}
+
+/* Where the file is in truth */
+static const char *redirect(const char *path, char buf[PATH_MAX])
+{
+	const char *folder = getenv("FAKE_PROC");
+	size_t i;
+
+	for (i = 0; folder && i < ARRAY_SIZE(of_machine); i++)
+		if (!strcmp(path, of_machine[i])) {
+			snprintf(buf, PATH_MAX, "%s/%s", folder,
+				 path + strlen("/proc/"));
+			return buf;
+		}
+	return path;
+}
+
+/* Is it the path in the value, which a blank or nothing follows? */
+static bool is_path(const char *path, const char *v)
+{
+	size_t len = strlen(path);
+
+	return v && !strncmp(v, path, len) && (!v[len] || v[len] == ' ');
+}
+
+typedef int (*open_fn)(const char *path, int flags, ...);
+typedef FILE *(*fopen_fn)(const char *path, const char *mode);
+
+static int do_open(const char *name, const char *path, int flags, mode_t mode)
+{
+	open_fn real = (open_fn)dlsym(RTLD_NEXT, name);
+	char buf[PATH_MAX];
+
+	if (flags & O_EXCL && !(flags & O_CREAT) &&
+	    is_path(path, value("claimed=", 0))) {
+		errno = EBUSY;
+		return -1;
+	}
+	return real(redirect(path, buf), flags, mode);
+}
+
+static FILE *do_fopen(const char *name, const char *path, const char *mode)
+{
+	fopen_fn real = (fopen_fn)dlsym(RTLD_NEXT, name);
+	char buf[PATH_MAX];
+
+	return real(redirect(path, buf), mode);
+}
+
+static mode_t mode_in(int flags, va_list args)
+{
+	return flags & (O_CREAT | __O_TMPFILE) ? va_arg(args, mode_t) : 0;
+}
+
+/* Programs and libraries are built either way: in C these are one name. */
+int open_64(const char *path, int flags, ...) __asm__("open64");
+int open_plain(const char *path, int flags, ...) __asm__("open");
+FILE *fopen_64(const char *path, const char *mode) __asm__("fopen64");
+FILE *fopen_plain(const char *path, const char *mode) __asm__("fopen");
+
+int open_64(const char *path, int flags, ...)
+{
+	va_list args;
+	mode_t mode;
+
+	va_start(args, flags);
+	mode = mode_in(flags, args);
+	va_end(args);
+	return do_open("open64", path, flags, mode);
+}
+
+int open_plain(const char *path, int flags, ...)
+{
+	va_list args;
+	mode_t mode;
+
+	va_start(args, flags);
+	mode = mode_in(flags, args);
+	va_end(args);
+	return do_open("open", path, flags, mode);
+}
+
+FILE *fopen_64(const char *path, const char *mode)
+{
+	return do_fopen("fopen64", path, mode);
+}
+
+FILE *fopen_plain(const char *path, const char *mode)
+{
+	return do_fopen("fopen", path, mode);
+}
+
+int stat(const char *restrict path, struct stat *restrict st)
+{
+	typeof(stat) *real = dlsym(RTLD_NEXT, "stat64");
+	const char *v = value("block=", 0);
+	unsigned int major, minor;
+	int at;
+
+	if (!v || sscanf(v, "%u:%u,%n", &major, &minor, &at) != 2 ||
+	    !is_path(path, v + at))
+		return real(path, st);
+	memset(st, 0, sizeof(*st));
+	st->st_mode = S_IFBLK | 0600;
+	st->st_rdev = makedev(major, minor);
+	return 0;
+}
+
+int poll(struct pollfd *fds, nfds_t n, int ms)
+{
+	typeof(poll) *real = dlsym(RTLD_NEXT, "poll");
+
+	if (getenv("FAKE_PROC") && !value("hurry", 0) && ms > 0)
+		ms *= PATIENCE;
+	return real(fds, n, ms);
 }
