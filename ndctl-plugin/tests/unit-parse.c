@@ -62,6 +62,25 @@ static void test_address(void)
 	check(with("0000:01:00.0 ", parse_address(buf, len, &a)) == -EINVAL);
 }
 
+/* Is each address before the one that follows it? */
+static void test_order(void)
+{
+	static const char *const sorted[] = {
+		"0000:00:00.0", "0000:00:00.7", "0000:00:1f.0", "0000:01:00.0",
+		"0001:00:00.0", "10000:00:00.0", "ffffffff:00:00.0",
+	};
+	struct address a, b;
+	size_t i;
+
+	for (i = 0; i + 1 < ARRAY_SIZE(sorted); i++) {
+		parse_address(sorted[i], strlen(sorted[i]), &a);
+		parse_address(sorted[i + 1], strlen(sorted[i + 1]), &b);
+		check(address_compare(&a, &b) < 0);
+		check(address_compare(&b, &a) > 0);
+		check(address_compare(&a, &a) == 0);
+	}
+}
+
 static void test_spec(void)
 {
 	struct spec s;
@@ -282,7 +301,10 @@ static void test_fiemap(void)
 	check(fiemap(e, 0, 0, &p, &why) == -EOPNOTSUPP && why);
 	check(fiemap(e, 4, 5, &p, &why) == -EINVAL);
 	check(fiemap(&wrap, 1, 1, &p, &why) == -EINVAL);
+	p.n = 0;
 	p.at = 0;
+	p.end = 1 << 20;
+	check(fiemap(e, 2, 3, &p, &why) == -EINVAL && !p.n);
 	check(fiemap(&far, 1, 1, &p, &why) == -EINVAL);
 	check(fiemap(&none, 1, 1, &p, &why) == -EINVAL);
 	check(fiemap(&unwritten, 1, 1, &p, &why) == -EOPNOTSUPP && why &&
@@ -423,6 +445,8 @@ static void test_mtrrs(void)
 	check(mtrr_is("reg00: base=0x000001000 (    0MB), size=    4KB, count=1: write-combining\n"
 		      "reg01: base=0x000001000 (    0MB), size=    4KB, count=1: write-back\n",
 		      0x1000, 0x1fff, "mixed"));
+	check(mtrr_is("reg00: base=0x000001000 (    0MB), size=    4KB, count=1: write-back",
+		      0x2000, 0x2fff, NULL));
 	check(with("reg00: base=0xfffffffffffff000 (1MB), size= 1MB, count=1: write-back",
 		   parse_mtrrs(buf, len, &list)) == 0);
 	check(with("reg00: base=0x0 (0MB), size= 0MB, count=1: write-back",
@@ -517,6 +541,7 @@ static void test_proc(void)
 int main(void)
 {
 	test_address();
+	test_order();
 	test_spec();
 	test_place();
 	test_resource();
