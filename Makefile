@@ -3,7 +3,7 @@
 # reach the scripts by the environment.
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
-export T KERNEL V KEEP KSRC OUT CUTS COUNT SEED REPEAT LOAD SAMPLE AS
+export T KERNEL V KEEP KSRC OUT CUTS COUNT SEED REPEAT LOAD SAMPLE WHO
 
 kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR)/drivers/nvdimm CONFIG_IOPMEM_BUS=m
 
@@ -45,7 +45,7 @@ kernel-debug:	## build a kernel with sanitizers, for check-debug
 check-debug:	## run the tests on it, with the driver as a module and built in
 	@rc=0; for k in debug debug-y; do KERNEL=$$k tests/run || rc=1; done; exit $$rc
 
-check-stranger:	## the README's commands by a new user in a bare Debian 12 tree (AS=root: by root)
+check-stranger:	## the README's commands by a new user in a bare Debian 12 tree (WHO=root: by root)
 	@tests/stranger
 
 bench-p2p:	## what peer-to-peer costs the CPU, beside bounce buffers and P2PDMA
