@@ -6,14 +6,19 @@
 
 bind=/sys/bus/pci/drivers/iopmem/bind
 unbind=/sys/bus/pci/drivers/iopmem/unbind
-hits=/sys/module/failcall/parameters/hits
+failcall=/sys/module/failcall/parameters
+functions=devm_kmalloc,pci_enable_device_mem,__devm_add_action,devm_add_action,pci_device_is_present
+functions+=,memremap,devm_memremap,arch_io_reserve_memtype_wc,devm_arch_io_reserve_memtype_wc
+functions+=,__request_region,devm_kasprintf,device_attach,device_add
+functions+=,nvdimm_bus_register,__nvdimm_create,nvdimm_pmem_region_create
 
 # ready_for NAME REGIONS: the module is loaded, and what follows is about that
 # function. /tmp/left prints what an attempt to bind it has left.
 ready_for() {
 	NAME=$1 REGIONS=$2
 	load
-	run "echo 1 >/sys/kernel/rcu_expedited; udevadm control --stop-exec-queue
+	run "insmod /usr/local/bin/failcall.ko func=$functions || exit
+		echo 1 >/sys/kernel/rcu_expedited; udevadm control --stop-exec-queue
 		echo iopmem >/sys/bus/pci/devices/${F[$1]}/driver_override
 		cat >/tmp/left <<-'END'
 			cd /sys/bus/pci/devices/${F[$1]}
@@ -34,25 +39,24 @@ ready_for() {
 		END"
 }
 
-# broken ERROR FUNCTION VALUE [PARAMETER...]: while FUNCTION returns VALUE to the
-# driver, binding ends with ERROR, "bound" if there is none. Then it works.
+# broken ERROR FUNCTION VALUE [N [CALLER]]: while the Nth call of FUNCTION, of the
+# driver's or of another CALLER, returns VALUE, binding ends with ERROR, "bound" if
+# there is none. Then it works.
 broken() {
-	local error=$1 func=$2 value=$3
-	shift 3
-	run "insmod /usr/local/bin/failcall.ko func=$func value=$value caller='[iopmem_bus]' $* || exit
+	run "echo '$2 $3 ${4:-1} ${5:-[iopmem_bus]}' >$failcall/fail || exit
 		error=\$({ echo ${F[$NAME]} >$bind; } 2>&1) && error=bound
-		echo \"\$(cat $hits) \${error##*: }\"
-		rmmod failcall
+		echo >$failcall/fail
+		echo \"\$(cat $failcall/hits) \${error##*: }\"
 		[ \"\$error\" != bound ] || echo ${F[$NAME]} >$unbind
 		bash /tmp/left
 		echo ${F[$NAME]} >$bind && cat /sys/bus/pci/devices/${F[$NAME]}/ndbus*/wait_probe >/dev/null && ls -d /sys/bus/pci/devices/${F[$NAME]}/ndbus*/region* | wc -l
 		echo ${F[$NAME]} >$unbind"
-	is "$func${*:+ $*}: failures, error, what is left, regions then" "1 $error $REGIONS" "$(xargs <<<"$OUT")"
+	is "$2, call ${4:-1}: failures, error, what is left, regions then" "1 $1 $REGIONS" "$(xargs <<<"$OUT")"
 }
 
 # usable: bound again, the first region takes a namespace
 usable() {
-	run "udevadm control --start-exec-queue; echo 0 >/sys/kernel/rcu_expedited"
+	run "rmmod failcall; udevadm control --start-exec-queue; echo 0 >/sys/kernel/rcu_expedited"
 	attach "$NAME"
 	run "ndctl create-namespace -r \$(ls -d /sys/bus/pci/devices/${F[$NAME]}/ndbus*/region* | sed -n '1s,.*/,,p') -m raw"
 	is "bound afterwards, a namespace" raw "$(field mode)"
@@ -78,16 +82,16 @@ test_bind() {
 	broken "Device or resource busy" devm_arch_io_reserve_memtype_wc -16
 	logged "iopmem ${F[cut]}: BAR 2: .* cannot be reserved as write-combining \(-16\), end what maps it"
 	broken "No such device or address" devm_memremap -6
-	broken "Cannot allocate memory" memremap 0 nth=2
+	broken "Cannot allocate memory" memremap 0 2
 	broken "Device or resource busy" __request_region 0
 	logged "iopmem ${F[cut]}: BAR 2: label area in use, see /proc/iomem for "
-	broken "Cannot allocate memory" __devm_add_action,devm_add_action -12 nth=2
+	broken "Cannot allocate memory" __devm_add_action,devm_add_action -12 2
 	broken "Cannot allocate memory" devm_kasprintf 0
 	broken "Cannot allocate memory" nvdimm_bus_register 0
 	broken "No such device or address" device_attach 0
 	broken "No such device or address" device_attach -6
 	broken "Cannot allocate memory" __nvdimm_create 0
-	broken "No such device or address" device_add -12 "caller=nd_async_device_register"
+	broken "No such device or address" device_add -12 1 nd_async_device_register
 	broken "Cannot allocate memory" nvdimm_pmem_region_create 0
 	usable
 }
@@ -96,12 +100,12 @@ test_bind() {
 not_loaded() {
 	local error=$1 func=$2 value=$3
 	shift 3
-	run "insmod /usr/local/bin/failcall.ko func=$func value=$value caller='[iopmem_bus]' || exit
+	run "echo '$func $value 1 [iopmem_bus]' >$failcall/fail || exit
 		error=\$(modprobe iopmem_bus $* 2>&1) && error=loaded
-		echo \"\$(cat $hits) \${error##*: }\"
-		rmmod failcall
+		echo >$failcall/fail
+		echo \"\$(cat $failcall/hits) \${error##*: }\"
 		ls -d /sys/bus/pci/drivers/iopmem /sys/module/iopmem_bus 2>/dev/null; true"
-	is "$func, failures, error and what is left" "1 $error" "$OUT"
+	is "$func: failures, error and what is left" "1 $error" "$OUT"
 	load "$@"
 	run "ls /sys/bus/pci/drivers/iopmem >/dev/null && rmmod iopmem_bus"
 }
@@ -109,9 +113,11 @@ not_loaded() {
 test_load() {
 	shows "what the driver calls while it is loaded fails: the error, no driver, no module; the next time it loads"
 	as_module
+	run "insmod /usr/local/bin/failcall.ko func=__pci_register_driver,kstrdup,pci_add_dynid"
 	not_loaded "Cannot allocate memory" __pci_register_driver -12
 	not_loaded "Cannot allocate memory" kstrdup 0 ids=1af4:1234
 	not_loaded "Cannot allocate memory" pci_add_dynid -12 ids=1af4:1234
+	run "rmmod failcall"
 }
 
 runs_in bars
@@ -120,10 +126,10 @@ test_second() {
 	shows "the same calls fail for the second of two BARs: nothing is left of the first"
 	blank pmr
 	ready_for two_bars 2
-	broken "No such device or address" devm_memremap -6 nth=2
-	broken "Device or resource busy" __request_region 0 nth=2
-	broken "Cannot allocate memory" __nvdimm_create 0 nth=2
-	broken "Cannot allocate memory" nvdimm_pmem_region_create 0 nth=2
+	broken "No such device or address" devm_memremap -6 2
+	broken "Device or resource busy" __request_region 0 2
+	broken "Cannot allocate memory" __nvdimm_create 0 2
+	broken "Cannot allocate memory" nvdimm_pmem_region_create 0 2
 	usable
 }
 

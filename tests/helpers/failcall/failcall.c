@@ -2,8 +2,9 @@
 /*
  * failcall: a kernel function fails for who is named as its caller
  *
- * While the module is loaded, the nth call does not get into the function: it
- * returns a value of ours. For the tests of what is done about it.
+ * What may fail is named when the module is loaded. What does is written to the
+ * parameter "fail": a call does not get into the function then, it returns a
+ * value of ours. For the tests of what is done about it.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -13,27 +14,26 @@
 #include <linux/ptrace.h>
 #include <linux/string.h>
 
+#define MAX_PROBES	32
+
 static char *func;
 module_param(func, charp, 0444);
-MODULE_PARM_DESC(func, "The function. Several names, separated by commas: the first that there is");
+MODULE_PARM_DESC(func, "The functions, separated by commas. Those that there are not are left out");
 
-static char *caller = "";
-module_param(caller, charp, 0444);
-MODULE_PARM_DESC(caller, "A part of the caller's name as in a stack trace, \"name+0x1/0x2 [module]\" (default: any caller)");
+static struct kprobe probes[MAX_PROBES];
+static int num_probes;
 
+/* What fails, once active is set, and for whom */
+static struct kprobe *active;
+static char caller[64];
 static long value;
-module_param(value, long, 0444);
-MODULE_PARM_DESC(value, "What it returns (default: 0)");
-
-static uint nth = 1;
-module_param(nth, uint, 0444);
-MODULE_PARM_DESC(nth, "Which of the caller's calls fails (default: 1, 0: each)");
+static unsigned int nth;
 
 static atomic_t calls = ATOMIC_INIT(0);
 
 static uint hits;
 module_param(hits, uint, 0444);
-MODULE_PARM_DESC(hits, "How many have failed");
+MODULE_PARM_DESC(hits, "How many calls have failed since \"fail\" was written");
 
 /* It is returned from in the function's place. */
 static noinline notrace long failcall_return(void)
@@ -46,11 +46,13 @@ static int failcall_pre(struct kprobe *p, struct pt_regs *regs)
 {
 	char name[KSYM_SYMBOL_LEN];
 
+	/* ahead of what is read of it below */
+	if (smp_load_acquire(&active) != p)
+		return 0;
+
 	snprintf(name, sizeof(name), "%pS",
 		 (void *)regs_get_kernel_stack_nth(regs, 0));
-	if (!strstr(name, caller))
-		return 0;
-	if (atomic_inc_return(&calls) != nth && nth)
+	if (!strstr(name, caller) || atomic_inc_return(&calls) != nth)
 		return 0;
 
 	WRITE_ONCE(hits, hits + 1);
@@ -66,29 +68,81 @@ static void failcall_post(struct kprobe *p, struct pt_regs *regs,
 }
 NOKPROBE_SYMBOL(failcall_post);
 
-static struct kprobe failcall_probe = {
-	.pre_handler = failcall_pre,
-	.post_handler = failcall_post,
+static struct kprobe *find_probe(const char *name)
+{
+	int i;
+
+	for (i = 0; i < num_probes; i++)
+		if (!strcmp(probes[i].symbol_name, name))
+			return &probes[i];
+	return NULL;
+}
+
+static int fail_set(const char *val, const struct kernel_param *kp)
+{
+	char names[64], *rest = names, *name;
+	struct kprobe *p = NULL;
+
+	WRITE_ONCE(active, NULL);
+	if (sysfs_streq(val, ""))
+		return 0;
+	if (sscanf(val, "%63s %ld %u %63s", names, &value, &nth, caller) != 4)
+		return -EINVAL;
+
+	while (!p && (name = strsep(&rest, ",")))
+		p = find_probe(name);
+	if (!p)
+		return -ENOENT;
+
+	hits = 0;
+	atomic_set(&calls, 0);
+	/* after what has been written above */
+	smp_store_release(&active, p);
+	return 0;
+}
+
+static const struct kernel_param_ops fail_ops = {
+	.set = fail_set,
 };
+module_param_cb(fail, &fail_ops, NULL, 0200);
+MODULE_PARM_DESC(fail, "\"function value n caller\": the nth call from a caller with this in its name, as stack traces have it, name+0x1/0x2 [module], returns the value. Several functions, separated by commas: the first that there is. Empty: nothing fails");
+
+static void remove_probes(void)
+{
+	int i;
+
+	for (i = 0; i < num_probes; i++)
+		unregister_kprobe(&probes[i]);
+}
 
 static int __init failcall_init(void)
 {
 	char *rest = func, *name;
-	int rc = -EINVAL;
+	int rc;
 
-	while (rc && (name = strsep(&rest, ","))) {
-		failcall_probe.symbol_name = name;
-		rc = register_kprobe(&failcall_probe);
+	while ((name = strsep(&rest, ","))) {
+		struct kprobe *p = &probes[num_probes];
+
+		if (num_probes == MAX_PROBES) {
+			remove_probes();
+			return -E2BIG;
+		}
+		p->symbol_name = name;
+		p->pre_handler = failcall_pre;
+		p->post_handler = failcall_post;
+		rc = register_kprobe(p);
 		if (rc)
 			pr_info("no probe of %s (%d)\n", name, rc);
+		else
+			num_probes++;
 	}
-	return rc;
+	return num_probes ? 0 : -ENOENT;
 }
 module_init(failcall_init);
 
 static void __exit failcall_exit(void)
 {
-	unregister_kprobe(&failcall_probe);
+	remove_probes();
 }
 module_exit(failcall_exit);
 
