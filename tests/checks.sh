@@ -153,8 +153,13 @@ test_map() {
 rules_on() {
 	# shellcheck disable=SC2064
 	trap 'guest "rm -f /run/udev/rules.d/90-iopmem-* /etc/udev/rules.d/90-iopmem-*; udevadm control --reload"' EXIT
-	run "mkdir -p /run/udev/rules.d /etc/udev/rules.d
-		cp /usr/share/iopmem/*.rules /run/udev/rules.d/ && udevadm control --reload"
+	new_rules "mkdir -p /run/udev/rules.d /etc/udev/rules.d && cp /usr/share/iopmem/*.rules /run/udev/rules.d/"
+}
+
+# new_rules COMMAND: it changes udev's rules, while udev is at no event with
+# those before
+new_rules() {
+	run "udevadm settle && $1 && udevadm control --reload"
 }
 
 offers() {
@@ -198,13 +203,13 @@ test_udev() {
 	is "links when it is bound again" 3 "$OUT"
 	run "ndctl destroy-namespace -f -r $(region_of cut) all"
 	detach cut
-	run "touch /etc/udev/rules.d/90-iopmem-align.rules; udevadm control --reload"
+	new_rules "touch /etc/udev/rules.d/90-iopmem-align.rules"
 	attach cut
 	is "without the first file" "48 MiB" "$(offers cut)"
 	create cut raw -s 16M
 	link
 	detach cut
-	run "ln -sf /dev/null /etc/udev/rules.d/90-iopmem-links.rules; udevadm control --reload"
+	new_rules "ln -sf /dev/null /etc/udev/rules.d/90-iopmem-links.rules"
 	attach cut
 	run "ls /dev/iopmem/by-path 2>/dev/null | wc -l"
 	is "links without the second" 0 "$OUT"

@@ -60,6 +60,8 @@ usable() {
 	attach "$NAME"
 	run "ndctl create-namespace -r \$(ls -d /sys/bus/pci/devices/${F[$NAME]}/ndbus*/region* | sed -n '1s,.*/,,p') -m raw"
 	is "bound afterwards, a namespace" raw "$(field mode)"
+	# two_bars' is in no file that the next case could blank
+	run "ndctl destroy-namespace -f all"
 	detach "$NAME"
 	run "bash /tmp/left"
 	is "unbound, left" "" "$OUT"

@@ -87,4 +87,5 @@ test_read_back() {
 	is "with fsync" "stores reads" "$OUT"
 	traced "sync -d $NODE"
 	is "fsync with nothing to store" "reads" "$OUT"
+	run "ndctl destroy-namespace -f all"
 }
