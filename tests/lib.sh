@@ -97,7 +97,7 @@ load_log() {
 
 # logged PATTERN: the kernel says so, or has done since load_log begins
 logged() {
-	await 30 "load_log | grep -E -- $(printf %q "$1") >/dev/null" 2>/dev/null
+	await "${LOG_SECONDS:-30}" "load_log | grep -E -- $(printf %q "$1") >/dev/null" 2>/dev/null
 	like "kernel log" "$1" "$(load_log)"
 }
 

@@ -60,6 +60,7 @@ tidy() {
 		done
 		[ -d /sys/module/softbridge ] && ! rmmod softbridge && exit 1
 		[ -e /sys/module/iopmem_bus/initstate ] && ! rmmod iopmem_bus && exit 1
+		[ -d /sys/module/iopmem_bus ] || ! ls -d /sys/bus/pci/drivers/iopmem 2>/dev/null || exit 1
 		grep -i iopmem /proc/iomem && exit 1
 		ls /sys/bus/nd/devices 2>/dev/null | grep . && exit 1
 		exit 0'
