@@ -7,7 +7,7 @@ runs_in demo debug
 test_sins() {
 	local sin
 	shows "does wrong things that a sanitizer kernel reports"
-	for sin in dma deadlock atomic free_active shift overflow; do
+	for sin in deadlock atomic free_active shift dma overflow; do
 		run "insmod /usr/local/bin/sins.ko sin=$sin"
 		run "rmmod sins"
 	done
