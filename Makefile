@@ -15,12 +15,13 @@ all:	## build the module for the running kernel, or for KDIR=
 
 # Without a System.map kbuild leaves depmod out. Signing wants the kernel's key.
 install: all	## install the module for that kernel
+	@PATH=$$PATH:/sbin; command -v modinfo >/dev/null || { echo "iopmem: modinfo and depmod are missing: apt install kmod" >&2; exit 1; }
 	+$(kbuild) modules_install INSTALL_MOD_DIR=updates CONFIG_MODULE_SIG_ALL=
-	depmod $$(modinfo -F vermagic drivers/nvdimm/iopmem_bus.ko | cut -d' ' -f1)
+	PATH=$$PATH:/sbin; depmod $$(modinfo -F vermagic drivers/nvdimm/iopmem_bus.ko | cut -d' ' -f1)
 
 # DESTDIR and the like: meson's own, for build/plugin
 plugin:	## build the command ndctl-iopmem and the library libiopmem, into build/plugin
-	@command -v meson >/dev/null || { echo "iopmem: meson is not installed: apt install meson gcc pkgconf libndctl-dev libdaxctl-dev libpci-dev libkmod-dev libjson-c-dev uuid-dev" >&2; exit 1; }
+	@command -v meson >/dev/null || { echo "iopmem: meson is not installed: apt install meson gcc pkgconf libndctl-dev libdaxctl-dev libpci-dev libkmod-dev libjson-c-dev uuid-dev zlib1g-dev" >&2; exit 1; }
 	@test -e build/plugin/build.ninja || meson setup build/plugin ndctl-plugin
 	meson compile -C build/plugin
 
