@@ -37,12 +37,19 @@ test_fuzz() {
 
 test_make() {
 	local out
-	shows "make plugin builds, and what is installed is enough to build on"
+	shows "make plugin builds, what is installed as README.md says starts, and is enough to build on"
 	mkdir "$work/installed"
 	(cd "$top" && tar -c Makefile ndctl-plugin Documentation) | tar -C "$work/installed" -x
 	out=$(make -C "$work/installed" plugin 2>&1) || bad "make plugin" "to succeed" "$out"
 	out=$(DESTDIR=$work/root meson install -C "$work/installed/build/plugin" 2>&1) ||
 		bad "meson install" "to succeed" "$out"
+	# where no build is, so that what starts can only be what is installed
+	out=$(as_root unshare --mount sh -ec "
+		mount -t tmpfs tmp /usr/local
+		meson install -C '$work/installed/build/plugin' >/dev/null
+		mount -t tmpfs tmp '$work/installed'
+		/usr/local/bin/ndctl-iopmem --version" 2>&1)
+	is "installed without DESTDIR, it starts" "$(sed -n "s/^  version: '\(.*\)',\$/\1/p" "$top/ndctl-plugin/meson.build")" "$out"
 	cat >"$work/use.c" <<-'END'
 	#include <stdio.h>
 	#include <iopmem.h>
