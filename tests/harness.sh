@@ -37,6 +37,20 @@ test_failures() {
 	done
 }
 
+test_answer() {
+	local VM=$work/answer fd
+	shows "an answer of a guest's counts when its newline has got lost, and half an answer does not"
+	mkdir "$VM"
+	mkfifo "$VM/bell.out"
+	echo $$ >"$VM/pid"
+	exec {fd}<>"$VM/bell.out"
+	printf '7 1' >&"$fd"
+	vm_answer 2 "7 " && bad "half an answer" "none" "$ANSWER"
+	printf '6 3 .\n7 12 .' >&"$fd"
+	vm_answer 5 "7 " || bad "an answer without newline" "12" "none"
+	is "the answer" 12 "$ANSWER"
+}
+
 test_second_start() {
 	local out
 	shows "a machine that does not start is started a second time, and no third"

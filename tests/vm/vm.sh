@@ -135,42 +135,50 @@ vm_alive() {
 	[ -n "$VM" ] && [ -e "$VM/pid" ] && kill -0 "$(cat "$VM/pid")" 2>/dev/null
 }
 
-# vm_answer SECONDS WORD: wait for a line that begins with WORD; the rest of
-# it is in ANSWER.
+# vm_answer SECONDS WORD: wait for a line that begins with WORD and ends with a dot.
+# What is between is in ANSWER.
 vm_answer() {
-	local end=$((SECONDS + $1)) line='' part fd
+	local end=$((SECONDS + $1)) line='' part fd rc
 	exec {fd}<>"$VM/bell.out"
 	while :; do
-		if IFS= read -r -t 1 part <&$fd; then
-			line+=$part
-			case $line in
-			"$2"*)
-				ANSWER=${line#"$2"}
-				exec {fd}>&-
-				return 0
-				;;
-			esac
-			line=
-		else
-			line+=$part
-			vm_alive && [ "$SECONDS" -lt "$end" ] && continue
+		IFS= read -r -t 1 part <&$fd
+		rc=$?
+		line+=$part
+		# A read whose time is over can have taken the newline with it, so a dot
+		# says that the line is whole.
+		case $line in
+		"$2"*" .")
+			ANSWER=${line#"$2"}
+			ANSWER=${ANSWER% .}
 			exec {fd}>&-
-			return 1
-		fi
+			return 0
+			;;
+		esac
+		[ "$rc" != 0 ] || line=
+		vm_alive && [ "$SECONDS" -lt "$end" ] && continue
+		exec {fd}>&-
+		return 1
 	done
 }
 
 # qmp JSON: a command to QEMU's monitor; prints the answer
 qmp() {
-	local line fd end=$((SECONDS + 30)) rc=1
+	local line='' part whole fd end=$((SECONDS + 30)) rc=1
 	exec {fd}<>"$VM/qmp.out"
 	printf '%s\n' "$1" 1<>"$VM/qmp.in"
 	while vm_alive && [ "$SECONDS" -lt "$end" ]; do
-		IFS= read -r -t 5 line <&$fd || continue
+		IFS= read -r -t 5 part <&$fd
+		whole=$?
+		line+=$part
+		# as in vm_answer
+		[ "$whole" = 0 ] || [[ $line = *"}" ]] || continue
 		case $line in
 		'{"return"'*) rc=0 ;;
 		'{"error"'*) ;;
-		*) continue ;;	# greeting, events
+		*)	# greeting, events
+			line=
+			continue
+			;;
 		esac
 		printf '%s\n' "$line"
 		break
