@@ -3,6 +3,8 @@
 # reach the scripts by the environment.
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
+# Debian's users have no sbin in theirs.
+export PATH := $(PATH):/usr/sbin:/sbin
 export T KERNEL V KEEP KSRC OUT CUTS COUNT SEED REPEAT LOAD SAMPLE WHO
 
 kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR)/drivers/nvdimm CONFIG_IOPMEM_BUS=m
@@ -15,9 +17,9 @@ all:	## build the module for the running kernel, or for KDIR=
 
 # Without a System.map kbuild leaves depmod out. Signing wants the kernel's key.
 install: all	## install the module for that kernel
-	@PATH=$$PATH:/sbin; command -v modinfo >/dev/null || { echo "iopmem: modinfo and depmod are missing: apt install kmod" >&2; exit 1; }
+	@command -v modinfo >/dev/null || { echo "iopmem: modinfo and depmod are missing: apt install kmod" >&2; exit 1; }
 	+$(kbuild) modules_install INSTALL_MOD_DIR=updates CONFIG_MODULE_SIG_ALL=
-	PATH=$$PATH:/sbin; depmod $$(modinfo -F vermagic drivers/nvdimm/iopmem_bus.ko | cut -d' ' -f1)
+	depmod $$(modinfo -F vermagic drivers/nvdimm/iopmem_bus.ko | cut -d' ' -f1)
 
 # DESTDIR and the like: meson's own, for build/plugin
 plugin:	## build the command ndctl-iopmem and the library libiopmem, into build/plugin
