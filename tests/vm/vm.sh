@@ -35,12 +35,7 @@ vm_prepare() {
 	ACCEL=$("$top/tests/vm/accel" "$IMAGE") || exit
 	case $ACCEL in
 	kvm) CPU=host ;;
-	*)
-		CPU=$TCG_CPU ACCEL=tcg,thread=multi
-		# QEMU translates a program anew at each address that it is loaded to, so
-		# with random ones to start a process takes four times as long.
-		CMDLINE+=" norandmaps"
-		;;
+	*) CPU=$TCG_CPU ACCEL=tcg,thread=multi ;;
 	esac
 }
 
@@ -54,17 +49,20 @@ vm_wait() {
 	return "$rc"
 }
 
-# On a busy host the kernel's check of the timer finds too few ticks.
+# On a busy host the kernel's check of the timer finds too few ticks. An emulator
+# translates a program anew at each address that it is loaded to, so with random
+# ones to start a process takes four times as long.
 #
 # In a subshell. QEMU ends with the shell that started it, however that ends.
 vm_qemu() {
-	local accel=$ACCEL cpu=$CPU
+	local accel=$ACCEL cpu=$CPU maps=
 	[ -z "$OWN_ACCEL" ] || accel=$OWN_ACCEL cpu=$TCG_CPU
+	[ "$accel" = kvm ] || maps=" norandmaps"
 	exec setpriv --pdeathsig KILL qemu-system-x86_64 \
 		-machine q35 -accel "$accel" -cpu "$cpu$CPU_FLAGS" \
 		-nodefaults -display none -no-reboot \
 		-kernel "$IMAGE/vmlinuz" -initrd "$IMAGE/initrd" \
-		-append "console=ttyS0 panic=-1 oops=panic no_timer_check$CMDLINE$APPEND" \
+		-append "console=ttyS0 panic=-1 oops=panic no_timer_check$maps$CMDLINE$APPEND" \
 		-drive "file=$IMAGE/disk.img,if=none,id=disk,format=raw,snapshot=on" \
 		-device virtio-blk-pci,drive=disk,bus=pcie.0 \
 		-fsdev "local,path=$VM/share,id=share,security_model=none,multidevs=remap" \
