@@ -127,9 +127,12 @@ static int __init failcall_init(void)
 			remove_probes();
 			return -E2BIG;
 		}
-		p->symbol_name = name;
-		p->pre_handler = failcall_pre;
-		p->post_handler = failcall_post;
+		/* One that is refused leaves its address behind. */
+		*p = (struct kprobe) {
+			.symbol_name = name,
+			.pre_handler = failcall_pre,
+			.post_handler = failcall_post,
+		};
 		rc = register_kprobe(p);
 		if (rc)
 			pr_info("no probe of %s (%d)\n", name, rc);
