@@ -3,6 +3,9 @@
  * labelcmd size /dev/nmemN
  * labelcmd get /dev/nmemN OFFSET LENGTH	prints the first bytes
  * labelcmd set /dev/nmemN OFFSET LENGTH	fills with 0x5a
+ * labelcmd beside /dev/nmemN FILE COUNT	changes the first bytes so often, and
+ *	another process meanwhile writes "1" to FILE as often; prints how many of
+ *	either failed
  * labelcmd other /dev/nmemN NUMBER		any other command
  *
  * The label commands by the bare ioctl, so that offsets and lengths arrive at
@@ -14,6 +17,7 @@
 #include "mapping.h"
 #include <linux/ndctl.h>
 #include <sys/ioctl.h>
+#include <sys/wait.h>
 
 #define ND_IOCTL_MAX	(4U << 20)	/* libnvdimm's ND_IOCTL_MAX_BUFLEN */
 
@@ -91,6 +95,47 @@ static int set(int fd, uint32_t offset, uint32_t length)
 	return 0;
 }
 
+static unsigned int change(int fd, unsigned int count)
+{
+	struct nd_cmd_set_config_hdr *cmd =
+		buffer(sizeof(*cmd) + 16 + sizeof(uint32_t));
+	unsigned int failed = 0;
+
+	cmd->in_length = 16;
+	for (unsigned int i = 0; i < count; i++) {
+		memset(cmd->in_buf, i % 2 ? 0x5a : 0xa5, 16);
+		failed += command(fd, ND_IOCTL_SET_CONFIG_DATA, cmd) < 0;
+	}
+	return failed;
+}
+
+static unsigned int write_ones(const char *file, unsigned int count)
+{
+	unsigned int failed = 0;
+	int fd = open(file, O_WRONLY);
+
+	if (fd < 0)
+		err(1, "%s", file);
+	for (unsigned int i = 0; i < count; i++)
+		failed += pwrite(fd, "1", 1, 0) != 1;
+	return failed;
+}
+
+static int beside(int fd, const char *file, unsigned int count)
+{
+	pid_t child = fork();
+	int status;
+
+	if (child < 0)
+		err(1, "fork");
+	if (!child) {
+		printf("%s: %u failed\n", file, write_ones(file, count));
+		exit(0);
+	}
+	printf("label commands: %u failed\n", change(fd, count));
+	return waitpid(child, &status, 0) != child || status;
+}
+
 static int other(int fd, unsigned int number)
 {
 	char buf[4096] = { 0 };
@@ -107,7 +152,7 @@ int main(int argc, char **argv)
 	int fd;
 
 	if (argc < 3)
-		errx(2, "usage: labelcmd size|get|set|other /dev/nmemN ...");
+		errx(2, "usage: labelcmd size|get|set|beside|other /dev/nmemN ...");
 	fd = open(argv[2], O_RDWR);
 	if (fd < 0)
 		err(1, "%s", argv[2]);
@@ -117,7 +162,9 @@ int main(int argc, char **argv)
 		return get(fd, strtoul(argv[3], NULL, 0), strtoul(argv[4], NULL, 0));
 	if (!strcmp(argv[1], "set") && argc == 5)
 		return set(fd, strtoul(argv[3], NULL, 0), strtoul(argv[4], NULL, 0));
+	if (!strcmp(argv[1], "beside") && argc == 5)
+		return beside(fd, argv[3], strtoul(argv[4], NULL, 0));
 	if (!strcmp(argv[1], "other") && argc == 4)
 		return other(fd, strtoul(argv[3], NULL, 0));
-	errx(2, "usage: labelcmd size|get|set|other /dev/nmemN ...");
+	errx(2, "usage: labelcmd size|get|set|beside|other /dev/nmemN ...");
 }

@@ -6,8 +6,9 @@
  * mapcp hold FILE LENGTH		map, and store until killed
  * mapcp part FILE@offset LENGTH	map only this, until killed
  * mapcp spin FILE LENGTH		the same as hold without a pause, and say where
- * mapcp dirty FILE LENGTH		map, say so, wait for a line, then store
- *					and fsync
+ * mapcp dirty FILE LENGTH		map, store, say so, wait for a line, then
+ *					store again and fsync
+ * mapcp later FILE LENGTH		map, say so, wait for a line, then load
  *
  * FILE is a file on a DAX file system or a device-dax node.
  */
@@ -43,6 +44,7 @@ static void dirty(const char *path, char *map, uint64_t length)
 
 	if (fd < 0)
 		err(1, "%s", path);
+	memset(map, 0xa5, length);
 	puts("mapped");
 	fflush(stdout);
 	getchar();
@@ -50,6 +52,14 @@ static void dirty(const char *path, char *map, uint64_t length)
 	if (fsync(fd))
 		err(1, "%s: fsync", path);
 	puts("fsync: 0");
+}
+
+static void later(const volatile char *map)
+{
+	puts("mapped");
+	fflush(stdout);
+	getchar();
+	(void)*map;
 }
 
 static void part(const char *path, uint64_t offset, uint64_t length)
@@ -81,7 +91,7 @@ int main(int argc, char **argv)
 	char *map;
 
 	if (argc != 4)
-		errx(2, "usage: mapcp in|out|sync|hold|part|spin|dirty FILE[@offset] LENGTH");
+		errx(2, "usage: mapcp in|out|sync|hold|part|spin|dirty|later FILE[@offset] LENGTH");
 	offset = split_offset(argv[2]);
 	length = parse_size(argv[3]);
 	if (!strcmp(what, "part"))
@@ -105,8 +115,10 @@ int main(int argc, char **argv)
 		spin(map + offset, length);
 	} else if (!strcmp(what, "dirty")) {
 		dirty(argv[2], map + offset, length);
+	} else if (!strcmp(what, "later")) {
+		later(map + offset);
 	} else if (strcmp(what, "sync")) {
-		errx(2, "'%s' is not in, out, sync, hold, part, spin or dirty", what);
+		errx(2, "'%s' is not in, out, sync, hold, part, spin, dirty or later", what);
 	}
 	return 0;
 }

@@ -12,15 +12,18 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/io.h>
 #include <linux/ioport.h>
 #include <linux/log2.h>
 #include <linux/memory_hotplug.h>
 #include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/sizes.h>
+#include <linux/workqueue.h>
 
 #define BAR	2
 #define PCIE	0x40
+#define PM	0x80
 #define DSN	PCI_CFG_SPACE_SIZE
 #define REBAR	(DSN + 0x10)
 
@@ -67,6 +70,18 @@ MODULE_PARM_DESC(io, "There is a BAR 0, too, of 256 I/O ports, which gets no add
 static int node = NUMA_NO_NODE;
 module_param(node, int, 0444);
 MODULE_PARM_DESC(node, "The bridge's NUMA node (default: -1, none)");
+
+static bool pm;
+module_param(pm, bool, 0444);
+MODULE_PARM_DESC(pm, "The function can be put to sleep (D3hot), and then forgets its registers, and what is at both ends of its memory");
+
+static bool no_soft_reset;
+module_param(no_soft_reset, bool, 0444);
+MODULE_PARM_DESC(no_soft_reset, "It forgets nothing in D3hot (NoSoftReset), with pm");
+
+static uint sleeps;
+module_param(sleeps, uint, 0444);
+MODULE_PARM_DESC(sleeps, "How often it has been put to sleep");
 
 static bool gone;
 module_param(gone, bool, 0644);
@@ -122,6 +137,12 @@ static void fill_config(void)
 	}
 	config[PCI_CAPABILITY_LIST / 4] = PCIE;
 	config[PCIE / 4] = (2 | PCI_EXP_TYPE_RC_END << 4) << 16 | PCI_CAP_ID_EXP;
+	if (pm) {
+		config[PCIE / 4] |= PM << 8;
+		config[PM / 4] = 3 << 16 | PCI_CAP_ID_PM;
+		if (no_soft_reset)
+			config[PM / 4 + 1] = PCI_PM_CTRL_NO_SOFT_RESET;
+	}
 
 	/* the null capability, to go on from, if there is no serial number */
 	config[DSN / 4] = (u32)REBAR << 20;
@@ -148,6 +169,8 @@ static u32 writable(int where)
 		return lower_32_bits(~(size - 1));
 	case PCI_BASE_ADDRESS_3:
 		return upper_32_bits(~(size - 1));
+	case PM + PCI_PM_CTRL:
+		return pm ? PCI_PM_CTRL_STATE_MASK : 0;
 	case REBAR + PCI_REBAR_CTRL:
 		return PCI_REBAR_CTRL_BAR_SIZE;
 	default:
@@ -171,6 +194,31 @@ static int config_read(struct pci_bus *bus, unsigned int devfn, int where,
 	return PCIBIOS_SUCCESSFUL;
 }
 
+/* The mapping has the memory type that the driver has reserved. */
+static void forget_memory(struct work_struct *work)
+{
+	void *memory = memremap(window.start, size, MEMREMAP_WC);
+
+	if (!memory)
+		return;
+	memset(memory, 0, SZ_64K);
+	memset(memory + size - SZ_128K, 0, SZ_128K);
+	memunmap(memory);
+}
+
+static DECLARE_WORK(forgetting, forget_memory);
+
+static void go_to_sleep(void)
+{
+	sleeps++;
+	if (no_soft_reset)
+		return;
+	config[PCI_COMMAND / 4] &= ~0xffff;
+	config[PCI_BASE_ADDRESS_2 / 4] &= ~writable(PCI_BASE_ADDRESS_2);
+	config[PCI_BASE_ADDRESS_3 / 4] = 0;
+	schedule_work(&forgetting);
+}
+
 static int config_write(struct pci_bus *bus, unsigned int devfn, int where,
 			int bytes, u32 val)
 {
@@ -182,6 +230,9 @@ static int config_write(struct pci_bus *bus, unsigned int devfn, int where,
 
 	mask &= writable(where & ~3);
 	config[where / 4] = (config[where / 4] & ~mask) | (val << shift & mask);
+	if (where == PM + PCI_PM_CTRL && mask &&
+	    (config[PM / 4 + 1] & PCI_PM_CTRL_STATE_MASK) == (__force int)PCI_D3hot)
+		go_to_sleep();
 	return PCIBIOS_SUCCESSFUL;
 }
 
@@ -290,6 +341,7 @@ static void __exit softbridge_exit(void)
 	pci_remove_root_bus(root_bus);
 	pci_unlock_rescan_remove();
 	pci_free_host_bridge(bridge);
+	flush_work(&forgetting);
 	remove_window();
 }
 module_exit(softbridge_exit);
