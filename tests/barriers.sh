@@ -27,21 +27,25 @@ test_flush() {
 	local got
 	shows "a flush drains the write-combining buffers before it reads from the BAR"
 	as_module
-	# the mark is the one word of 32 bits that is read through a pointer; what
-	# has been called before has no such
-	got=$(code iopmem_flush iopmem_drain | awk '
-		/^[0-9a-f]+ <.*>:$/ { name = $2; fence = 0 }
-		/\tmfence/ { fence = 1 }
-		/\tmov +\(%r[a-z0-9]+\),%(e[a-z]+|r[0-9]+d)$/ { print name, fence ? "fence, read" : "read without fence" }')
-	[ -n "$got" ] || bad "the read in iopmem_flush" "one" "none: $OUT"
-	is "reads of the label area's first word" "" "$(grep -v "fence, read" <<<"$got")"
-	saw "$got"
+	got=$(code iopmem_flush | grep -oE "mfence|iopmem_(check|answers)|mov +\(%r[a-z0-9]+\),%(e[a-z]+|r[0-9]+d)\$" | xargs)
+	like "in iopmem_flush, before it calls what reads" "^mfence iopmem_(check|answers)" "$got"
+	# the mark is the one word of 32 bits that is read through a pointer
+	got=$(code iopmem_check iopmem_answers | grep -cE "mov +\(%r[a-z0-9]+\),%(e[a-z]+|r[0-9]+d)\$")
+	is "reads of the label area's first word there" 1 "$got"
+}
+
+test_check() {
+	local got
+	shows "a flush reads the label area between its two looks at whether a label write goes on"
+	as_module
+	got=$(code iopmem_check iopmem_answers | grep -oE "lfence|mov +\(%r[a-z0-9]+\),%(e[a-z]+|r[0-9]+d)\$" | xargs)
+	like "around that read" "^lfence mov [^ ]+ lfence\$" "$got"
 }
 
 test_labels() {
 	local got
-	shows "what is written to the label area is drained before it is compared"
+	shows "a label write says that it goes on before it stores, and what it has stored is drained before it is compared"
 	as_module
-	got=$(code iopmem_ctl iopmem_set_config_data | grep -oE "mfence|mem(cpy|cmp)|rep movs" | xargs)
-	like "before the comparison" "mfence memcmp" "$got"
+	got=$(code iopmem_ctl iopmem_set_labels | grep -oE "[sm]fence|mem(cpy|cmp)|rep movs" | xargs)
+	like "before the stores, and before the comparison" "sfence (memcpy|rep movs) mfence memcmp" "$got"
 }

@@ -338,7 +338,7 @@ runs_in nopat
 test_probe() {
 	shows "the driver refuses: its words are quoted, the old driver_override is put back"
 	run "echo vfio-pci >/sys/bus/pci/devices/${F[card]}/driver_override"
-	fails "${F[card]}: the driver refuses it: this machine would map BARs cacheable, load with cached=1" "ndctl-iopmem bind ${F[card]}"
+	fails "${F[card]}: the driver refuses it: this machine would map its BARs cacheable, name it in cached= if it is RAM" "ndctl-iopmem bind ${F[card]}"
 	at card
 	is "where it is" ",vfio-pci" "$AT"
 	run "echo >/sys/bus/pci/devices/${F[card]}/driver_override"

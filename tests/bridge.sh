@@ -34,73 +34,16 @@ setpci_soft() {
 	guest "setpci -s ${F[soft]} BASE_ADDRESS_$1.l"
 }
 
-# said_differ: how often the driver has, since the module was loaded
-said_differ() {
-	guest "dmesg | tac | sed '/iopmem-load/q' | grep -c 'bus and CPU address differ'"
-}
+refused="bus and CPU address differ, so DMA would go elsewhere"
 
-# extents_on_the_wire FILE: its addresses are the BAR's on the bus and for the CPU,
-# plus where it is in the BAR
-extents_on_the_wire() {
-	local at
-	run "ndctl-iopmem extents $1"
-	at=$(field bar_offset)
-	like "$1 at, in the BAR" "^[1-9]" "$at"
-	is "$1: bus_address, resource" "$((0x40000000 + at)) $((cpu + at))" "$(field bus_address) $(field resource)"
-}
-
-test_address() {
-	local cpu
-	shows "behind a bridge with an offset, bus_address is the bus's and all else goes by the CPU's address"
+test_address_refused() {
+	shows "behind a bridge with an offset, the kernel would give an initiator the CPU's address: the BAR is refused"
 	blank card
-	new_text
 	load
-	with_card
-	cpu=$(on_the_wire)
-	is "no offset: bus_address" "$cpu" "$(attribute iopmem/bus_address)"
-	is "the region's resource" "$cpu" "$(attribute resource)"
-	is "lines about it" 0 "$(said_differ)"
-	run "rmmod softbridge"
-	with_card bus_address=0x40000000
-	logged "iopmem ${F[soft]}: BAR 2: bus and CPU address differ, without an IOMMU only DMA to the region's bus_address reaches it"
+	bridge "target=${F[card]} offset=$part" bus_address=0x40000000
 	is "in the BAR's registers" 0x40000000 "$(on_the_wire)"
-	is "bus_address" 0x40000000 "$(attribute iopmem/bus_address)"
-	is "the region's resource" "$cpu" "$(attribute resource)"
-	create soft raw -s 64M
-	run "echo '$text' | dd of=$NODE bs=4096 seek=100 conv=sync,fsync oflag=direct status=none"
-	is "in card's BAR, data" $((part + 100 * 4096)) "$(found "$text" "$DIR/card.bar")"
-	is "label area" $((part + size - 131072)) "$(found NAMESPACE_INDEX "$DIR/card.bar" | head -n 1)"
-	create soft fsdax -s 32M --map=mem
-	run "mkfs.ext4 -q -F -b 4096 $NODE && mount -o dax=always $NODE /mnt/a && fallocate -l 4K /mnt/a/file &&
-		{ echo 'mapped $text'; head -c 4K /dev/zero; } | head -c 4K | mapcp in /mnt/a/file 4K"
-	is "times a mapped file's data is there" 1 "$(in_bar card "mapped $text")"
-	extents_on_the_wire /mnt/a/file
-	run "umount /mnt/a"
-	create soft devdax -s 16M
-	extents_on_the_wire "$NODE"
-	run "ndctl-iopmem list ${F[soft]}"
-	is "list: bus_address, resource" "$((0x40000000)) $((cpu))" "$(field bus_address) $(field resource)"
-}
-
-# drive_reads: from the drive into a devdax namespace by O_DIRECT. There is
-# nothing at the bus address.
-drive_reads() {
-	blank card
-	new_text
-	pattern "$text" >"$DIR/pattern"
-	dd if="$DIR/pattern" of="$DIR/drive.img" bs=1M seek=16 conv=notrunc status=none
-	load
-	with_card bus_address=0x4000000000
-	is "bus_address" 0x4000000000 "$(attribute iopmem/bus_address)"
-	create soft devdax -s 64M
-	run "dma /dev/nvme0n1@16M $NODE 8M"
-	like "$NODE" "read 8388608 bytes" "$OUT"
-	is "times in card's BAR" 1 "$(in_bar card "$text")"
-}
-
-test_dma() {
-	shows "the kernel gives an initiator the CPU's address, not the bus's"
-	drive_reads
+	logged "iopmem ${F[soft]}: BAR 2 .*: $refused, skipped"
+	fails "No such device" "echo ${F[soft]} >/sys/bus/pci/drivers/iopmem/bind"
 }
 
 # another PARAMETER...: the same memory, in another function
@@ -139,7 +82,7 @@ test_beyond() {
 	shows "a BAR beyond what the kernel maps is named and refused"
 	load
 	bridge
-	logged "iopmem ${F[soft]}: BAR 2 .*: beyond what the kernel maps, have the firmware place it lower, passed over"
+	logged "iopmem ${F[soft]}: BAR 2 .*: beyond what the kernel maps, have the firmware place it lower, skipped"
 	fails "No such device" "echo ${F[soft]} >/sys/bus/pci/drivers/iopmem/bind"
 }
 
@@ -148,7 +91,7 @@ test_across() {
 	load
 	bridge within=$((size / 2)) bus_address=0x40000000
 	is "the BAR's registers" 0x40000000 "$(on_the_wire)"
-	logged "iopmem ${F[soft]}: BAR 2 .*: beyond what the kernel maps, have the firmware place it lower, passed over"
+	logged "iopmem ${F[soft]}: BAR 2 .*: beyond what the kernel maps, have the firmware place it lower, skipped"
 	fails "No such device" "echo ${F[soft]} >/sys/bus/pci/drivers/iopmem/bind"
 }
 
@@ -157,7 +100,7 @@ test_smallest() {
 	blank card
 	load
 	size=$((2 << 20)) with_card
-	logged "iopmem ${F[soft]}: BAR 2 .*: smaller than 4 MiB, passed over"
+	logged "iopmem ${F[soft]}: BAR 2 .*: smaller than 4 MiB, skipped"
 	fails "No such device" "echo ${F[soft]} >/sys/bus/pci/drivers/iopmem/bind"
 	run "rmmod softbridge"
 	size=$((4 << 20)) with_card
@@ -169,7 +112,7 @@ test_io_bar() {
 	blank card
 	load
 	with_card io=1
-	logged "iopmem ${F[soft]}: BAR 0 \[io .*\]: I/O ports, not memory, passed over"
+	logged "iopmem ${F[soft]}: BAR 0 \[io .*\]: I/O ports, not memory, skipped"
 	is "the region's size" $((size - 131072)) "$(attribute size)"
 	run "setpci -s ${F[soft]} COMMAND"
 	is "in the command register, I/O and memory" 2 $((0x$OUT & 3))
@@ -208,24 +151,201 @@ test_unassigned() {
 	fails "Invalid argument" "echo ${F[soft]} >/sys/bus/pci/drivers/iopmem/bind"
 }
 
-test_gone() {
-	shows "a card whose configuration space answers all ones: fsync fails, it can be unbound and not be bound; back again, it has its data"
-	blank card
-	load
+# types NAME: of memory, in the kernel's list, of what lies in its BAR 2
+types() {
+	run "read -r start end _ < <(sed -n 3p /sys/bus/pci/devices/${F[$1]}/resource)
+		awk -v start=\$start -v end=\$end '
+			\$1 == \"PAT:\" {
+				split(\$3, range, /-/)
+				if (range[1] >= start && range[1] <= end)
+					print \$4
+			}' /sys/kernel/debug/x86/pat_memtype_list | sort -u | xargs"
+}
+
+test_ivshmem_is_ram() {
+	shows "without a parameter ivshmem is known as RAM and mapped write-back, and a card beside it is not"
+	as_module
+	blank card kept
+	# insmod does not read the kernel's command line
+	run "modprobe libnvdimm && insmod \$(modinfo -n iopmem_bus)"
 	with_card
-	create soft raw -s 64M
+	attach kept
+	is "ivshmem, cached" 1 "$(guest "cat /sys/bus/nd/devices/$(region_of kept)/iopmem/cached")"
+	types kept
+	is "ivshmem's memory type" write-back "$OUT"
+	is "the card, cached" 0 "$(attribute iopmem/cached)"
+	types soft
+	is "the card's memory type" write-combining "$OUT"
+}
+
+test_cached_beside_ivshmem() {
+	shows "a card that is the last of 16 in cached= is mapped write-back, and ivshmem still is"
+	blank card kept
+	load "cached=$(printf '1af4:12%02x,' {1..15})11f8:f115"
+	with_card
+	attach kept
+	is "the card, cached" 1 "$(attribute iopmem/cached)"
+	types soft
+	is "the card's memory type" write-back "$OUT"
+	is "ivshmem, cached" 1 "$(guest "cat /sys/bus/nd/devices/$(region_of kept)/iopmem/cached")"
+	types kept
+	is "ivshmem's memory type" write-back "$OUT"
+}
+
+# gone 0|1: its configuration space answers all ones
+gone() {
+	run "echo $1 >/sys/module/softbridge/parameters/gone"
+}
+
+test_gone() {
+	shows "a card whose configuration space answers all ones, where no label tells: fsync fails, it can be unbound and not be bound; back again, it has its data; with its memory off, fsync fails, too"
+	may_log '^Buffer I/O error on dev pmem[0-9.]*s?, logical block'	# udev's
+	blank card
+	load labels=0
+	with_card
+	NODE=/dev/pmem0
 	run "echo kept | dd of=$NODE bs=4096 conv=sync,fsync oflag=direct status=none"
-	run "echo 1 >/sys/module/softbridge/parameters/gone"
+	gone 1
 	fails "fsync failed.*Input/output error" "dd if=/dev/zero of=$NODE seek=1 bs=4K count=1 conv=fsync status=none"
 	detach soft
 	run "ls /sys/bus/nd/devices | grep -c . || true"
 	is "nvdimm devices left" 0 "$OUT"
 	fails "No such device" "echo ${F[soft]} >/sys/bus/pci/drivers/iopmem/bind"
 	logged "iopmem ${F[soft]}: does not answer, power it up or put it in again"
-	run "echo 0 >/sys/module/softbridge/parameters/gone"
+	gone 0
 	attach soft
 	run "head -n1 $NODE; dd if=/dev/zero of=$NODE seek=1 bs=4K count=1 conv=fsync status=none"
 	is "back again, and fsync works" kept "$OUT"
+	run "setpci -s ${F[soft]} COMMAND=0:2"
+	fails "fsync failed.*Input/output error" "dd if=/dev/zero of=$NODE seek=1 bs=4K count=1 conv=fsync status=none"
+}
+
+test_label_does_not_tell() {
+	local what
+	shows "if the label area begins with zeros or ones, as memory that is gone may, fsync asks the configuration space; else it does not"
+	may_log '^Buffer I/O error on dev pmem[0-9.]*s?, logical block'	# udev's
+	blank card
+	load
+	with_card
+	create soft raw -s 64M
+	gone 1
+	run "dd if=/dev/zero of=$NODE bs=4K count=1 conv=fsync status=none"
+	for what in 000 377; do
+		gone 0
+		detach soft
+		# the first index block; the second is left
+		head -c 256 /dev/zero | tr '\0' "\\$what" |
+			dd of="$DIR/card.bar" bs=128K seek=$(((part + size) / 131072 - 1)) conv=notrunc status=none
+		attach soft
+		run "dd if=/dev/zero of=$NODE bs=4K count=1 conv=fsync,nocreat status=none"
+		gone 1
+		fails "fsync failed.*Input/output error" "dd if=/dev/zero of=$NODE bs=4K count=1 conv=fsync,nocreat status=none"
+	done
+	gone 0
+}
+
+test_gone_in_use() {
+	shows "a card that is gone is unbound while a disk is open: who reads it gets EIO, and then it is removed"
+	may_log '^Buffer I/O error on dev pmem[0-9.]*s?, logical block'	# udev's
+	blank card
+	load
+	with_card
+	create soft raw -s 64M
+	launch "(exec 9<$NODE
+		echo open
+		while dd if=$NODE of=/dev/null iflag=direct bs=4K count=1 status=none; do :; done)" 'grep -q open $said'
+	gone 1
+	run "echo ${F[soft]} >/sys/bus/pci/drivers/iopmem/unbind 2>/dev/null &"
+	logged "iopmem ${F[soft]}: is gone: reads and flushes fail from here on"
+	ended
+	run "cat $SAID"
+	like "the reader" "Input/output error" "$OUT"
+	run "await 60 '! ls /sys/bus/nd/devices | grep .'"
+	gone 0
+}
+
+# turn WHAT: the function's memory answers that, and loses what is stored; "back":
+# it is again as it was
+turn() {
+	local bar="$DIR/card.bar" blocks="bs=1M count=$((size >> 20))" at=$((part >> 20))
+	# shellcheck disable=SC2086 # two words
+	if [ "$1" = back ]; then
+		dd if="$work/turned" of="$bar" $blocks seek=$at conv=notrunc status=none
+		return
+	fi
+	# shellcheck disable=SC2086 # two words
+	dd if="$bar" of="$work/turned" $blocks skip=$at status=none
+	case $1 in
+	ones) tr '\0' '\377' </dev/zero ;;
+	zeros) cat /dev/zero ;;
+	noise) cat /dev/urandom ;;
+	esac 2>/dev/null |
+		dd of="$bar" bs=1M count=$((size >> 20)) seek=$at iflag=fullblock conv=notrunc status=none
+}
+
+test_turned() {
+	local what
+	shows "memory that turns to ones, to zeros or to noise, and back: the first fsync says EIO, nothing is read with success from then on, and the data is there when the function is bound again"
+	may_log 'Buffer I/O error on dev pmem[0-9.]*s?, logical block'
+	blank card
+	load
+	with_card
+	create soft raw -s 64M -n kept
+	new_text
+	run "echo '$text' | dd of=$NODE bs=4096 conv=sync,fsync oflag=direct status=none"
+	for what in ones zeros noise; do
+		turn $what
+		fails "Input/output error" "dd if=/dev/zero of=$NODE seek=1 bs=4K count=1 oflag=direct conv=fsync status=none"
+		turn back
+		logged "iopmem ${F[soft]}: does not answer as it did: reads and flushes fail from here on, check the data, unbind and bind again"
+		run "await 10 '! dd if=$NODE of=/dev/null iflag=direct bs=4K count=1 2>/dev/null'"
+		fails "Input/output error" "dd if=$NODE of=/dev/null iflag=direct bs=4K count=1"
+		fails "Input/output error|No space left" "dd if=/dev/zero of=$NODE seek=1 bs=4K count=1 conv=fsync,notrunc status=none"
+		detach soft
+		attach soft
+		run "ndctl list -N -b iopmem-${F[soft]}"
+		is "$what: bound again, the namespace" kept "$(field name)"
+		NODE=/dev/$(field blockdev)
+		run "head -n 1 $NODE; dd if=/dev/zero of=$NODE seek=1 bs=4K count=1 conv=fsync,notrunc status=none"
+		is "and what was stored" "$text" "$OUT"
+	done
+}
+
+test_enabled_later() {
+	local raw devdax disk disks size=$((256 << 20))
+	shows "a namespace that is enabled after the failure cannot be read, however large, though the card answers again"
+	may_log '^Buffer I/O error on dev pmem[0-9.]*s?, logical block'	# udev's
+	blank card
+	load
+	with_card
+	create soft devdax -s 64M -M mem
+	devdax=$(field dev)
+	create soft raw -s 160M
+	raw=$(field dev)
+	turn ones
+	fails "fsync failed.*Input/output error" "dd if=/dev/zero of=$NODE bs=4K count=1 conv=fsync status=none"
+	turn back
+	run "for n in $devdax $raw; do
+			ndctl disable-namespace \$n && ndctl enable-namespace \$n || exit
+		done; udevadm settle"
+	if [ "$KERNEL" = 6.1 ]; then
+		# finds no bad block in a range as large as a BAR
+		logged "dax0.0: what maps it still reaches the card, end it"
+		is "times that it says so, the second for the new one" 2 "$(load_log | grep -c "dax0.0: what maps it")"
+	else
+		disks="$devdax $raw"
+	fi
+	for disk in ${disks:-$raw}; do
+		run "cat /sys/bus/nd/devices/$disk/block/*/size; echo /dev/\$(ls /sys/bus/nd/devices/$disk/block)"
+		like "the disk's sectors" "^[1-9]" "$OUT"
+		NODE=$(tail -n 1 <<<"$OUT")
+		fails "Input/output error" "dd if=$NODE of=/dev/null iflag=direct bs=4K count=1"
+	done
+	# the kernel keeps bad ranges for 128 MiB
+	fails "Input/output error" "dd if=$NODE of=/dev/null iflag=direct bs=1M skip=150 count=1"
+	detach soft
+	attach soft
+	run "dd if=$NODE of=/dev/null iflag=direct bs=1M skip=150 count=1"
 }
 
 test_removed() {
@@ -254,13 +374,42 @@ test_removed() {
 	is "with the bridge again" kept "$OUT"
 }
 
-runs_in moved
+# sleep_over PARAMETER...: suspend to RAM with a raw namespace in use, on a function
+# that can be put to sleep. What the guest says afterwards is in OUT.
+sleep_over() {
+	blank card
+	load
+	with_card pm=1 "$@"
+	create soft raw -s 64M
+	new_text
+	run "echo '$text' | dd of=$NODE bs=4096 conv=sync,fsync oflag=direct status=none"
+	# the folder shared with the host does not come back
+	run "cat >/tmp/sleep.sh <<-END
+			echo mem >/sys/power/state
+			cd /sys/module/softbridge/parameters
+			{
+				echo asleep \\\$(cat sleeps) times
+				dd if=/dev/zero of=$NODE seek=1 bs=4K count=1 oflag=direct conv=fsync status=none && echo fsync works
+				dd if=$NODE iflag=direct bs=4K count=1 status=none | head -n 1 | tr -d '\\0'
+			} 2>&1 | xargs echo iopmem-awake: >/dev/kmsg
+		END"
+	parting "bash /tmp/sleep.sh"
+	await 60 '[[ $(hmp "info status") = *suspended* ]]' || bad "the machine" "suspended" "$(hmp "info status")"
+	hmp system_wakeup >/dev/null
+	await 60 'OUT=$(case_log | sed -n "s/.*iopmem-awake: //p"); [ -n "$OUT" ]'
+	used_up
+}
 
-test_dma_iommu() {
-	shows "behind an IOMMU, an initiator's address is mapped to the CPU's"
-	run "cat /sys/bus/pci/devices/${F[drive]}/iommu_group/type"
-	like "the drive's IOMMU domain" "^DMA" "$OUT"
-	drive_reads
+test_awake() {
+	shows "suspend to RAM: a function that forgets its memory in D3hot stays in D0"
+	sleep_over
+	is "after that" "asleep 0 times fsync works $text" "$OUT"
+}
+
+test_awake_no_soft_reset() {
+	shows "so does one that forgets nothing (NoSoftReset)"
+	sleep_over no_soft_reset=1
+	is "after that" "asleep 0 times fsync works $text" "$OUT"
 }
 
 runs_in bars

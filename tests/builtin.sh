@@ -15,7 +15,7 @@ test_parameters() {
 		load
 	fi
 	settle
-	for name in ids=1af4:1110 bars=2-3 labels=N cached=Y; do
+	for name in ids=1af4:1110 bars=2-3 labels=N cached=1af4:1110; do
 		run "cat /sys/module/iopmem_bus/parameters/${name%%=*}"
 		is "${name%%=*}" "${name#*=}" "$OUT"
 	done

@@ -197,10 +197,11 @@ in_list() {
 	is "pat_memtype_list" "$LIST" "$OUT"
 }
 
-# bind_card CACHED LABELS MTRR
+# bind_card CACHED LABELS MTRR: CACHED is 1 where ivshmem is known as RAM
 bind_card() {
+	local ids=(none 1af4:1110)
 	blank card
-	load "cached=$1" "labels=$2"
+	load "cached=${ids[$1]}" "labels=$2"
 	attach card
 	bar2 card
 	is "MTRRs" "$3" "$MTRR"
@@ -228,11 +229,11 @@ modes() {
 	in_list
 }
 
-# labelless MTRR: by default and with cached=1
+# labelless MTRR: as a card that is not RAM, and as one that is
 labelless() {
 	local cached
 	for cached in 0 1; do
-		saw "cached=$cached:"
+		saw "known as RAM: $cached"
 		bind_card $cached 0 "$1"
 		NODE=/dev/pmem0
 		dax_files
@@ -253,7 +254,7 @@ test_default() {
 }
 
 test_cached() {
-	shows "MTRRs write-back, cached=1: page tables of kernel and programs in each mode"
+	shows "MTRRs write-back, the card known as RAM: page tables of kernel and programs in each mode"
 	bind_card 1 1 WB
 	modes
 }
@@ -267,13 +268,13 @@ test_default_uncached() {
 }
 
 test_cached_uncached() {
-	shows "MTRRs uncached, cached=1: page tables of kernel and programs in each mode"
+	shows "MTRRs uncached, the card known as RAM: page tables of kernel and programs in each mode"
 	bind_card 1 1 UC
 	modes
 }
 
 test_labelless_uncached() {
-	shows "MTRRs uncached, labels=0: page tables of kernel and programs, by default and with cached=1"
+	shows "MTRRs uncached, labels=0: page tables of kernel and programs, not RAM, and known as RAM"
 	labelless UC
 }
 
@@ -295,6 +296,6 @@ test_bare() {
 runs_in base slow
 
 test_labelless() {
-	shows "MTRRs write-back, labels=0: page tables of kernel and programs, by default and with cached=1"
+	shows "MTRRs write-back, labels=0: page tables of kernel and programs, not RAM, and known as RAM"
 	labelless WB
 }

@@ -184,7 +184,7 @@ test_index() {
 # name with no end, behind which libnvdimm's alt_name shows what is next in
 # the kernel's memory.
 test_label() {
-	shows "labels with correct checksums and hostile fields: passed over, or the region is off"
+	shows "labels with correct checksums and hostile fields: skipped, or the region is off"
 	prepare
 	forge first label1.dpa=0x3fe0000
 	forge off label1.dpa=0

@@ -21,6 +21,7 @@ test_build() {
 	like "dkms status" "^iopmem/0.1, $kver, x86_64: built" "$out"
 	out=$(/sbin/modinfo -F vermagic "$work/dkms/iopmem/0.1/$kver/x86_64/module"/iopmem_bus.ko*)
 	like "the module is for" "^$kver " "$out"
+	is "its version" 0.1 "$(/sbin/modinfo -F version "$work/dkms/iopmem/0.1/$kver/x86_64/module"/iopmem_bus.ko*)"
 	rm -rf "$work/dkms"
 }
 

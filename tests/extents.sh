@@ -300,6 +300,7 @@ sync_now() {
 
 test_sync() {
 	shows "iopmem_map_sync() of a file says EIO when the function's memory is off"
+	disks_fail
 	blank cut
 	load
 	attach cut

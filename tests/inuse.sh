@@ -4,9 +4,11 @@
 # shellcheck shell=bash
 runs_in hotplug
 
-# busy NAME: all of that at once; what has to survive is in two files "kept". Of
-# its own accord the journal would commit every five seconds; where flushes fail,
-# that has ext4 read-only before a case has asked it for an fsync.
+# busy NAME [MAP]: all of that at once, and a file in each that is mapped and not
+# touched; the struct pages of xfs in memory or, with
+# MAP dev, on the card; what has to survive is in two files "kept". Of its own accord
+# the journal would commit every five seconds; where flushes fail, that has ext4
+# read-only before a case has asked it for an fsync.
 busy() {
 	new_text
 	blank "$1"
@@ -15,7 +17,7 @@ busy() {
 	create "$1" fsdax -s 64M
 	EXT4=$NODE
 	run "mkfs.ext4 -q -F -b 4096 -E lazy_itable_init=0,lazy_journal_init=0 $NODE && mount -o dax,commit=3600 $NODE /mnt/a"
-	create "$1" fsdax -s 320M --map=mem
+	create "$1" fsdax -s 384M "--map=${2:-mem}"
 	XFS=$NODE
 	run "mkfs.xfs -q -f $NODE && mount -o dax $NODE /mnt/b"
 	create "$1" devdax -s 16M
@@ -23,7 +25,11 @@ busy() {
 	run "for m in /mnt/a /mnt/b; do
 			echo '$text' >\$m/kept && fallocate -l 8M \$m/file && sync \$m/kept \$m/file || exit
 		done
-		rm -f /tmp/*.out /tmp/*.status; touch /tmp/busy
+		rm -f /tmp/*.out /tmp/*.status /tmp/go.*; touch /tmp/busy
+		later() {
+			mkfifo /tmp/go.\$1 && mapcp later /mnt/\$1/file 4K <>/tmp/go.\$1 >/tmp/later.\$1.out 2>/dev/null
+			echo \$? >/tmp/later.\$1.status
+		}
 		hold() {
 			mapcp hold \$1 2M >/tmp/\$2.out 2>/dev/null
 			echo \$? >/tmp/\$2.status
@@ -31,7 +37,9 @@ busy() {
 		hold $DAX devdax &
 		hold /mnt/b/file mapped &
 		(while [ -e /tmp/busy ] && dma /dev/nvme0n1@16M /mnt/a/file 8M; do :; done >/tmp/dma.out 2>&1; touch /tmp/dma.status) &
-		for f in devdax mapped dma; do
+		later a 2>/dev/null &
+		later b 2>/dev/null &
+		for f in devdax mapped dma later.a later.b; do
 			await 60 \"[ -s /tmp/\$f.out ]\" || exit
 		done"
 }
@@ -40,7 +48,8 @@ busy() {
 idle() {
 	run "rm /tmp/busy
 		pkill -x -f 'mapcp hold /mnt/b/file 2M'
-		await 60 '[ -e /tmp/dma.status ] && [ -e /tmp/mapped.status ]'
+		pkill -x -f 'mapcp later .*'
+		await 60 '[ -e /tmp/dma.status ] && [ -e /tmp/mapped.status ] && [ -e /tmp/later.a.status ] && [ -e /tmp/later.b.status ]'
 		umount /mnt/a; umount /mnt/b; ! grep /mnt/ /proc/mounts"
 }
 
@@ -52,13 +61,38 @@ checked() {
 	run "umount /mnt/a /mnt/b && e2fsck -fn $EXT4 && xfs_repair -n $XFS 2>&1"
 }
 
+# Until 6.1 a file system is not told, and what its way into memory says is this.
+gone="Input/output error|No such device or address"
+
 # fsync_fails: on both file systems, which they complain of
 fsync_fails() {
 	local m
-	may_log 'Aborting journal|JBD2: .*[Ee]rror|EXT4-fs error|Remounting filesystem read-only|XFS .*(I/O [Ee]rror|[Ss]hutting down)|Buffer I/O error|I/O error, dev'
+	disks_fail
 	for m in /mnt/a /mnt/b; do
-		fails "Input/output error" "dd if=/dev/zero of=$m/file bs=4K count=1 conv=notrunc,fsync status=none"
+		fails "$gone" "dd if=/dev/zero of=$m/file bs=4K count=1 conv=notrunc,fsync status=none"
 	done
+}
+
+# all_fails: the driver knows that the function is lost, and so does whoever uses
+# what is on it: reads fail, and who touches a mapping's page anew gets SIGBUS
+all_fails() {
+	local m
+	logged "iopmem ${F[$1]}: $2: reads and flushes fail from here on, check the data, unbind and bind again"
+	is "times that it says so" 1 "$(load_log | grep -c "fail from here on")"
+	fsync_fails
+	for m in a b; do
+		fails "$gone" "cat /mnt/$m/kept"
+		run "echo >/tmp/go.$m; await 60 '[ -s /tmp/later.$m.status ]'; cat /tmp/later.$m.status"
+		is "a new page fault in /mnt/$m ends with (128 + SIGBUS)" 135 "$OUT"
+	done
+	for NODE in $EXT4 $XFS; do
+		fails "Input/output error" "dd if=$NODE of=/dev/null iflag=direct bs=4K count=1"
+		# where no file system has anything in the page cache
+		run "dd if=$NODE bs=4K count=1 skip=4095 2>/dev/null | wc -c"
+		is "bytes read from $NODE by the page cache" 0 "$OUT"
+	done
+	logged "iopmem ${F[$1]}: dax[0-9.]*: what maps it still reaches the card, end it"
+	is "times that it says so" 1 "$(load_log | grep -c "still reaches the card")"
 }
 
 # sigbus: what had device-dax mapped has got it
@@ -73,8 +107,9 @@ waits() {
 	goes_on /tmp/dma.out
 	run "for m in /mnt/a /mnt/b; do
 			dd if=/dev/zero of=\$m/more bs=4K count=1 conv=fsync status=none && cat \$m/kept || exit
-		done; [ ! -e /tmp/dma.status ] && [ ! -e /tmp/mapped.status ] && echo in use"
+		done; ! ls /tmp/*.status 2>/dev/null && echo in use"
 	is "meanwhile" "$text $text in use" "$(tr '\n' ' ' <<<"$OUT" | sed 's/ $//')"
+	unlike "kernel log" "still reaches the card" "$(case_log)"
 }
 
 removed() {
@@ -91,7 +126,7 @@ gone() {
 
 test_unbind() {
 	shows "unbinding waits for the file systems, then ends; nothing is lost"
-	busy card
+	busy card dev
 	run "echo ${F[card]} >/sys/bus/pci/drivers/iopmem/unbind 2>/dev/null &"
 	waits card
 	idle
@@ -145,7 +180,7 @@ test_unbind_others() {
 
 test_remove() {
 	shows "so does the PCI core's remove"
-	busy card
+	busy card dev
 	run "echo 1 >/sys/bus/pci/devices/${F[card]}/remove 2>/dev/null &"
 	waits card
 	idle
@@ -157,7 +192,7 @@ test_remove() {
 test_unplug() {
 	shows "so does an orderly hot-unplug"
 	plug hot 512M
-	busy hot
+	busy hot dev
 	hmp "device_del hot" >/dev/null
 	waits hot	# after the slot's five seconds
 	idle
@@ -177,6 +212,7 @@ test_surprise() {
 	port=$(port_of hot)
 	run "setpci -s $port CAP_EXP+18.w=0700:0700"
 	fsync_fails
+	all_fails hot "does not answer as it did"
 	# pciehp sees a slot without power and takes it for one already empty
 	run "echo 1 >/sys/bus/pci/devices/${F[hot]}/remove &"
 	logged "iopmem ${F[hot]}: pmem[0-9.]* is in use, unmount or close it: removal waits"
@@ -196,20 +232,26 @@ test_surprise() {
 	unplug hot
 }
 
-# lost_until_bound: after an event that may have lost stores
+# lost_until_bound WHY: after an event that may have lost stores
 lost_until_bound() {
-	logged "iopmem ${F[card]}: reset or link error, flushes fail from here on: check the data, unbind and bind again"
-	fsync_fails
+	all_fails card "$1"
 	idle
+	run "[ ! -e /tmp/devdax.status ]"
+	unlike "kernel log" "removal waits" "$(case_log)"
 	detach card
 	gone
 	checked card
 }
 
-# error NAME: inject it at the card's port (AER)
+# inject ID NAME: that error (AER) at QEMU's device ID
+inject() {
+	like "pcie_aer_inject_error" "^OK id: $1" "$(hmp "pcie_aer_inject_error $1 $2")"
+}
+
+# error NAME: at the card's port
 error() {
 	busy card
-	like "pcie_aer_inject_error" "^OK id: card-port" "$(hmp "pcie_aer_inject_error card-port $1")"
+	inject card-port "$1"
 }
 
 test_fatal_error() {
@@ -217,13 +259,13 @@ test_fatal_error() {
 	error SDN
 	logged "severity=Uncorrect(ed|able) \(Fatal\)"
 	logged "AER: device recovery successful"
-	lost_until_bound
+	lost_until_bound "link error"
 }
 
 # hit COUNT: a fatal error at the port of card, the COUNT-th. It is recovered from,
 # with the registers as in WAS.
 hit() {
-	like "pcie_aer_inject_error" "^OK id: card-port" "$(hmp "pcie_aer_inject_error card-port SDN")"
+	inject card-port SDN
 	await 30 '[ "$(case_log | grep -c "AER: device recovery")" -ge '"$1 ]" ||
 		bad "kernel log" "AER: device recovery, $1 times" "$(case_log | tail -n 5)"
 	is "recoveries that were successful" "$1" "$(case_log | grep -c "AER: device recovery successful")"
@@ -231,24 +273,32 @@ hit() {
 	is "after fatal error $1: memory decoding and the BAR" "$WAS" "$OUT"
 }
 
-# registers: the bit for memory decoding and the BAR's two registers, in OUT
+# registers [SAID]: the bit for memory decoding and the BAR's two registers, in OUT;
+# SAID is what setpci has said of them
 registers() {
 	local command bar
-	run "setpci -s ${F[card]} COMMAND.w BASE_ADDRESS_2.l BASE_ADDRESS_3.l | xargs"
-	read -r command bar <<<"$OUT"
+	[ $# != 0 ] || run "setpci -s ${F[card]} COMMAND.w BASE_ADDRESS_2.l BASE_ADDRESS_3.l | xargs"
+	read -r command bar <<<"${1:-$OUT}"
 	OUT="$((0x$command & 2)) $bar"
 }
 
-# refuses_all: no flush and no label command succeeds
+# refuses_all: no flush and no label command succeeds, and nothing is read
 refuses_all() {
-	fails "fsync failed.*Input/output error" "dd if=/dev/zero of=$NODE seek=1 bs=4K count=1 conv=fsync,notrunc status=none"
+	local skip
+	may_log '^Buffer I/O error on dev pmem[0-9.]*s?, logical block'
+	fails "Input/output error|No space left" "dd if=/dev/zero of=$NODE seek=1 bs=4K count=1 conv=fsync,notrunc status=none"
 	run "ndctl disable-region $(region_of card)"
 	fails "get: EIO" "labelcmd get /dev/nmem0 0 16"
-	# where there is no label; the memory may take it nevertheless
+	# where there is no label
 	fails "set: EIO" "labelcmd set /dev/nmem0 131056 16"
-	saw "of these 16 bytes, in the BAR: $(tail -c 16 "$DIR/card.bar" | tr -cd Z | wc -c)"
+	is "of these 16 bytes, in the BAR" 0 "$(tail -c 16 "$DIR/card.bar" | tr -cd Z | wc -c)"
 	run "ndctl enable-region $(region_of card)"
-	fails "fsync failed.*Input/output error" "dd if=/dev/zero of=$NODE seek=1 bs=4K count=1 conv=fsync,notrunc status=none"
+	fails "Input/output error|No space left" "dd if=/dev/zero of=$NODE seek=1 bs=4K count=1 conv=fsync,notrunc status=none"
+	# the last page, too
+	for skip in 0 16383; do
+		run "await 10 '! dd if=$NODE of=/dev/null iflag=direct bs=4K count=1 skip=$skip 2>/dev/null'"
+		fails "Input/output error" "dd if=$NODE of=/dev/null iflag=direct bs=4K count=1 skip=$skip"
+	done
 }
 
 test_fatal_error_twice() {
@@ -274,18 +324,10 @@ test_fatal_error_twice() {
 	is "and its label" kept "$(field name)"
 }
 
-# parting COMMAND: with which the guest is gone. It waits for the host to have seen
-# that it was begun.
-parting() {
-	rm -f "$VM/share/go"
-	run "(await 60 '[ -e /host/go ]'; $1) >/dev/null 2>&1 &"
-	touch "$VM/share/go"
-}
-
 test_reboot() {
 	local before
 	shows "reboot without unmounting: what was synced is there"
-	busy card
+	busy card dev
 	parting "busybox reboot -f"
 	await 60 '! vm_alive' || bad "reboot" "the machine to end" "it is still there"
 	before=$(complaints) && bad "kernel log of the reboot" "no complaint" "$before"
@@ -296,10 +338,74 @@ test_reboot() {
 	used_up	# this machine ends with the case that has booted it
 }
 
+test_memory_off() {
+	shows "memory decoding switched off under it: the first fsync that fails is known to all, and stays so when it is on again, until the function is bound again"
+	busy card
+	run "setpci -s ${F[card]} COMMAND=0:2"
+	fsync_fails
+	run "setpci -s ${F[card]} COMMAND=2:2"
+	lost_until_bound "does not answer as it did"
+}
+
+test_ones_map_dev() {
+	shows "memory that turns to ones, with the struct pages of 384 MiB on the card: what the kernel keeps there is lost, and it warns"
+	busy card dev
+	# x86 takes memory for struct pages from the card for whole sections of 128 MiB
+	run "fallocate -l 200M /mnt/b/large"
+	hold /mnt/b/large 200M
+	tr '\0' '\377' </dev/zero 2>/dev/null | dd of="$DIR/card.bar" bs=1M count=512 iflag=fullblock conv=notrunc status=none
+	may_log '.*'
+	launch "sync /mnt/b/file; rm /tmp/busy; pkill -x -f 'mapcp (hold /mnt/b/.*|later .*)'; await 60 '! pgrep -f \"mapcp hold /mnt/b\"'; umount /mnt/b" true
+	logged "iopmem ${F[card]}: does not answer as it did: reads and flushes fail from here on"
+	await 60 'case_log | grep -qE "WARNING|BUG:|Oops"' || bad "kernel log" "a warning of the kernel's" "$(case_log | tail -n 5)"
+	saw "$(case_log | grep -oE "(WARNING|BUG:|Oops).*" | head -n 1)"
+	used_up
+}
+
+# leaving COMMAND: with which the machine goes down while an unbind waits
+leaving() {
+	busy card dev
+	run "echo ${F[card]} >/sys/bus/pci/drivers/iopmem/unbind 2>/dev/null &"
+	waits card
+	parting "$1"
+	await 120 '! vm_alive' || bad "$1" "the machine to end" "it is still there: $(case_log | tail -n 3)"
+	complaints && bad "kernel log" "no complaint" "the above"
+	vm_boot hotplug "$work" || bad "vm_boot" "the machine" "none"
+	guest "echo iopmem-case: $CASE_NUMBER >/dev/kmsg"
+	load
+	checked card
+	used_up	# this machine ends with the case that has booted it
+}
+
+test_reboot_unbinding() {
+	shows "reboot while an unbind waits for a file system: the machine goes down, what was synced is there"
+	leaving "busybox reboot -f"
+}
+
+test_suspend_unbinding() {
+	local state
+	local said="iopmem_bus: a removal waits for disks that are in use: unmount or close them before the system can sleep"
+	shows "while an unbind waits for a file system, suspend to RAM and hibernation are refused with a line each, and not afterwards"
+	busy card
+	run "echo ${F[card]} >/sys/bus/pci/drivers/iopmem/unbind 2>/dev/null &"
+	waits card
+	for state in mem disk; do
+		fails "Device or resource busy" "echo $state >/sys/power/state"
+	done
+	await 10 '[ "$(case_log | grep -cF -- "$said")" = 2 ]' ||
+		bad "kernel log" "to say twice: $said" "$(case_log | tail -n 5)"
+	unlike "what the kernel has tried" "Freezing .*failed" "$(case_log)"
+	idle
+	gone
+	checked card
+	# processes are frozen and go on; the debug kernels cannot do just that
+	[ -n "$BASE" ] || run "cd /sys/power && echo freezer >pm_test && echo mem >state; rc=\$?; echo none >pm_test; exit \$rc"
+}
+
 test_suspend() {
 	local said
 	shows "with swap to hibernate to, hibernation is refused with a line; suspend to RAM keeps what was stored, and fsync works afterwards"
-	busy card
+	busy card dev
 	# The folder shared with the host does not come back from either.
 	run "fallocate -l 1G /swap && chmod 600 /swap && mkswap /swap >/dev/null && swapon /swap
 		cat >/tmp/sleep.sh <<-'END'
@@ -325,14 +431,82 @@ test_suspend() {
 	is "after that, with all still in use" "$text $text" "$said"
 }
 
+test_suspend_forgets() {
+	shows "memory that is blank after a suspend: on resume the driver says that the card is lost, and nothing is read with success"
+	may_log 'Buffer I/O error on dev'
+	blank card
+	load
+	attach card
+	create card raw -s 64M
+	# the folder shared with the host does not come back
+	run "cat >/tmp/sleep.sh <<-END
+			echo mem >/sys/power/state
+			dd if=$NODE of=/dev/null iflag=direct bs=4K count=1 2>&1 | sed -n 's/^dd: /iopmem-read: /p' >/dev/kmsg
+		END"
+	parting "bash /tmp/sleep.sh"
+	await 60 '[[ $(hmp "info status") = *suspended* ]]'
+	blank card
+	hmp system_wakeup >/dev/null
+	await 60 'case_log | grep -q iopmem-read:' || bad "after resume" "a read that fails" "$(case_log | tail -n 5)"
+	used_up
+	like "on resume" "iopmem ${F[card]}: does not answer as it did: reads and flushes fail from here on" "$(case_log)"
+	like "a read" "iopmem-read: .*Input/output error" "$(case_log)"
+}
+
 runs_in hotplug slow
+
+test_suspend_fatal_error() {
+	local said
+	shows "a fatal error after a suspend: memory decoding and the BAR's address are there again, as before both"
+	blank card
+	load
+	attach card
+	registers
+	WAS=$OUT
+	# The folder shared with the host does not come back. SeaBIOS leaves the host
+	# bridge's PCIEXBAR off, without which the kernel reaches no AER capability.
+	run "cat >/tmp/sleep.sh <<-'END'
+			dmesg -C
+			port=\$(readlink -f /sys/bus/pci/devices/${F[card]}/..)
+			set -- \$(setpci -s 0:0.0 60.l 64.l) \$(setpci -s \${port##*/} ECAP_AER+2c.l)
+			echo mem >/sys/power/state
+			setpci -s 0:0.0 64.l=\$2 60.l=\$1
+			setpci -s \${port##*/} ECAP_AER+2c.l=\$3
+			echo iopmem-awake >/dev/kmsg
+			for ((i = 0; i < 300; i++)); do
+				dmesg | grep -q 'AER: device recovery' && break
+				sleep 0.1
+			done
+			echo iopmem-registers: \$(setpci -s ${F[card]} COMMAND.w BASE_ADDRESS_2.l BASE_ADDRESS_3.l) >/dev/kmsg
+		END"
+	parting "bash /tmp/sleep.sh"
+	await 60 '[[ $(hmp "info status") = *suspended* ]]' || bad "the machine" "suspended" "$(hmp "info status")"
+	hmp system_wakeup >/dev/null
+	await 60 'case_log | grep -q iopmem-awake' || bad "kernel log" "iopmem-awake" "$(case_log | tail -n 5)"
+	inject card-port SDN
+	await 60 'said=$(case_log | sed -n "s/.*iopmem-registers: //p"); [ -n "$said" ]' ||
+		bad "kernel log" "iopmem-registers" "$(case_log | tail -n 5)"
+	used_up
+	like "the error" "AER: device recovery successful" "$(case_log)"
+	registers "$said"
+	is "memory decoding and the BAR" "$WAS" "$OUT"
+}
+
+test_kexec_unbinding() {
+	shows "so does kexec"
+	busy card
+	run "echo ${F[card]} >/sys/bus/pci/drivers/iopmem/unbind 2>/dev/null &"
+	waits card
+	kexec_into
+	checked card
+}
 
 test_reset() {
 	shows "a function reset: fsync says EIO until the function is bound again"
 	busy card
 	run "cat /sys/bus/pci/devices/${F[card]}/reset_method; echo 1 >/sys/bus/pci/devices/${F[card]}/reset"
 	saw "reset by: $(head -n1 <<<"$OUT")"
-	lost_until_bound
+	lost_until_bound reset
 }
 
 test_nonfatal_error() {
@@ -340,7 +514,64 @@ test_nonfatal_error() {
 	error COMP_TIME
 	logged "severity=Uncorrect(ed|able) \(Non-Fatal\)"
 	logged "AER: device recovery successful"
-	lost_until_bound
+	lost_until_bound "link error"
+}
+
+# neighbour DRIVER: of the function below the same port as beside, which has a raw
+# namespace. virtio-pci handles no errors.
+neighbour() {
+	local at=${F[beside]%.*}.0
+	blank beside
+	load
+	attach beside
+	create beside raw -s 16M
+	run "cd /sys/bus/pci/devices/$at && { [ ! -e driver ] || echo $at >driver/unbind; }
+		echo $1 >driver_override
+		[ -d /sys/bus/pci/drivers/$1 ] || insmod /usr/local/bin/$1.ko || exit
+		[ -e driver ] || echo $at >/sys/bus/pci/drivers_probe && [ -e driver ] || exit
+		setpci -s $at CAP_EXP+8.w=7:7 COMMAND=100:100"
+}
+
+# lost_beside WHY: flushes fail from here on
+lost_beside() {
+	may_log '^Buffer I/O error on dev pmem[0-9.]*s?, logical block'
+	logged "iopmem ${F[beside]}: $1: reads and flushes fail from here on"
+	fails "Input/output error|No space left" "dd if=/dev/zero of=$NODE bs=4K count=1 conv=fsync,notrunc status=none"
+}
+
+# kept_beside: they do not
+kept_beside() {
+	run "dd if=/dev/zero of=$NODE bs=4K count=1 conv=fsync,notrunc status=none"
+	unlike "kernel log" "fail from here on" "$(case_log)"
+}
+
+test_neighbour_error() {
+	shows "a nonfatal error of another function below the same port changes nothing, unless the kernel resets both for it"
+	neighbour virtio-pci
+	inject neighbour POISON_TLP
+	logged "severity=Uncorrect(ed|able) \(Non-Fatal\)"
+	logged "AER: device recovery failed"
+	kept_beside
+	detach beside
+	# this driver asks for a reset
+	neighbour wantsreset
+	inject neighbour POISON_TLP
+	logged "AER: device recovery successful"
+	case $KERNEL in
+	6.*) kept_beside ;;	# only says that there was one
+	*) lost_beside reset ;;
+	esac
+	run "rmmod wantsreset"
+}
+
+test_neighbour_fatal_error() {
+	shows "a fatal one counts: the link is reset"
+	neighbour wantsreset
+	inject neighbour DLP
+	logged "severity=Uncorrect(ed|able) \(Fatal\)"
+	logged "AER: device recovery successful"
+	lost_beside "link error"
+	run "rmmod wantsreset"
 }
 
 test_corrected_error() {
@@ -355,9 +586,8 @@ test_corrected_error() {
 	checked card
 }
 
-test_kexec() {
-	shows "kexec into another kernel: what was synced is there"
-	busy card
+# kexec_into: another kernel
+kexec_into() {
 	cp "$IMAGE/vmlinuz" "$IMAGE/initrd" "$VM/share/"
 	# emulated, what stores over the old kernel's code is slow
 	run "cp /host/vmlinuz /host/initrd /tmp && kexec /tmp/vmlinuz /tmp/initrd nosoftlockup"
@@ -366,5 +596,11 @@ test_kexec() {
 	run "cut -d. -f1 /proc/uptime"
 	saw "up since $OUT s"
 	load
+}
+
+test_kexec() {
+	shows "kexec into another kernel: what was synced is there"
+	busy card
+	kexec_into
 	checked card
 }

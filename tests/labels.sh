@@ -17,7 +17,7 @@ test_commands() {
 	load
 	attach card
 	run "labelcmd size /dev/nmem0"
-	is "size" "status 0 size $area max_xfer $area" "$OUT"
+	is "size" "status 0 size $area max_xfer 4096" "$OUT"
 	# libnvdimm lets nobody write while a region uses the labels
 	fails "set: EBUSY" "labelcmd set /dev/nmem0 0 16"
 	run "ndctl disable-region $(region_of card)"
@@ -106,4 +106,36 @@ test_exclusive() {
 	attach pair0
 	create pair0 raw -s 16M
 	fails "mmap: Invalid argument" "mapcp out $map 4K"
+}
+
+test_memory_off() {
+	shows "once memory decoding is switched off, a label command says EIO, be it the first to read or the first to write, and the function counts as lost"
+	blank pair0 pair1
+	load
+	attach pair0
+	run "ndctl disable-region $(region_of pair0); setpci -s ${F[pair0]} COMMAND=0:2"
+	fails "get: EIO" "labelcmd get /dev/nmem0 0 16"
+	logged "iopmem ${F[pair0]}: does not answer as it did: reads and flushes fail from here on"
+	detach pair0
+	attach pair1
+	run "ndctl disable-region $(region_of pair1); setpci -s ${F[pair1]} COMMAND=0:2"
+	fails "set: EIO" "labelcmd set /dev/nmem0 0 16"
+	logged "iopmem ${F[pair1]}: does not answer as it did: reads and flushes fail from here on"
+}
+
+test_beside_flushes() {
+	local region
+	shows "10,000 label commands that change the area's first bytes beside 10,000 flushes: none of either fails, and the function is not called lost"
+	blank pair0
+	load
+	attach pair0
+	region=$(region_of pair0)
+	run "ndctl disable-region $region"
+	run "labelcmd beside /dev/nmem0 /sys/bus/nd/devices/$region/deep_flush 10000"
+	like "label commands" "label commands: 0 failed" "$OUT"
+	like "flushes" "deep_flush: 0 failed" "$OUT"
+	unlike "kernel log" "fail from here on" "$(case_log)"
+	run "ndctl init-labels -f nmem0 && ndctl enable-region $region"
+	create pair0 raw -s 16M
+	run "dd if=/dev/zero of=$NODE bs=4K count=1 conv=fsync status=none"
 }

@@ -85,6 +85,11 @@ may_log() {
 	echo "$1" >>"$work/may_log"
 }
 
+# disks_fail: the function fails, and the kernel complains of what is on its disks
+disks_fail() {
+	may_log 'Aborting journal|JBD2: .*[Ee]rror|EXT4-fs error|Remounting filesystem read-only|XFS .*(I/O [Ee]rror|[Ss]hutting down|[Ss]hut down|Corruption)|Buffer I/O error|I/O error, dev'
+}
+
 # the kernel's log since the case began
 case_log() {
 	tr -d '\r' <"$VM/console" | sed "1,/ iopmem-case: $CASE_NUMBER\$/d"
@@ -286,6 +291,14 @@ unplug() {
 used_up() {
 	touch "$VM/used"
 	vm_kill
+}
+
+# parting COMMAND: with which the guest is gone. It waits for the host to have seen
+# that it was begun.
+parting() {
+	rm -f "$VM/share/go"
+	run "(await 60 '[ -e /host/go ]'; $1) >/dev/null 2>&1 &"
+	touch "$VM/share/go"
 }
 
 # beside MACHINE: a second machine, with the same BARs; it ends with the case

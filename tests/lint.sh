@@ -18,8 +18,8 @@ test_lint_finds() {
 	shows "what is wrong in the driver or in a script makes lint fail, with the place"
 	mkdir "$work/tree"
 	(cd "$top" && tar -c --exclude=./build --exclude=./.git .) | tar -C "$work/tree" -x
-	sed -i -e 's/^static bool cached;$/& /' -e 's/__le64 serial;/u64 serial;/' \
-		-e 's/@num_bars: .*/@nobars: none/' \
+	sed -i -e 's/^static bool bound;$/& /' -e 's/__le64 serial;/u64 serial;/' \
+		-e 's|^struct iopmem_walk {|/**\n * struct iopmem_walk - one\n * @nobars: none\n */\n&|' \
 		-e 's/if (!bus->num_bars) {/if (bus == NULL || (bus \&\& !bus->num_bars)) {/' \
 		"$work/tree/drivers/nvdimm/iopmem_bus.c"
 	printf '#!/bin/bash\nrm $1\n' >"$work/tree/tests/broken"
@@ -29,6 +29,6 @@ test_lint_finds() {
 	like "tests/README.md" "^ *\\+unnamed.sh" "$out"
 	like "sparse" "iopmem_bus.c:[0-9]+:[0-9]+: warning: incorrect type in initializer" "$out"
 	like "checkpatch" "iopmem_bus.c:[0-9]+: ERROR: trailing whitespace" "$out"
-	like "kernel-doc" "num_bars' not described in 'iopmem_bus'" "$out"
+	like "kernel-doc" "pdev' not described in 'iopmem_walk'" "$out"
 	like "last line" "^iopmem: lint has findings in: .*mend them$" "$(tail -n 1 <<<"$out")"
 }

@@ -205,6 +205,23 @@ test_binding_writes_nothing() {
 	done
 }
 
+test_not_blank() {
+	local name at
+	shows "a word is enough for a BAR not to be blank, be it at the start or where a GPT, a superblock or an info block lies"
+	load
+	while read -r name at; do
+		blank "$name"
+		printf word | dd of="$DIR/$name.bar" bs=1 seek="$at" conv=notrunc status=none
+		attach "$name"
+		logged "iopmem ${F[$name]}: BAR 2: has no labels but is not blank"
+	done <<-END
+		pair0 0
+		pair1 512
+		cut 1024
+		card 4096
+	END
+}
+
 test_attributes() {
 	shows "the region's attributes bar and bus_address, and who may read them"
 	blank card
@@ -217,7 +234,7 @@ test_attributes() {
 	run "cat $at/bus_address"
 	local address=$OUT
 	run "sed -n '3s/ .*//p' /sys/bus/pci/devices/${F[card]}/resource"
-	is "bus_address is the BAR's" $((OUT)) $((address))
+	is "bus_address is the BAR's" "$(printf '%#x' $((OUT)))" "$address"
 	run "stat -c %a $at/bar $at/bus_address | tr '\n' ' '"
 	is "modes" "444 400 " "$OUT"
 }

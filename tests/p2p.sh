@@ -73,7 +73,7 @@ mkfs_xfs="mkfs.xfs -q -f"
 
 start() {
 	blank card
-	load
+	load ${cached:+cached=$cached}
 	attach card
 }
 
@@ -95,6 +95,12 @@ runs_in base
 
 test_nvme() {
 	shows "NVMe reads into, and writes from, files on ext4 and xfs and a devdax mapping"
+	all_kinds
+}
+
+test_nvme_ram() {
+	shows "the same with ivshmem known as RAM, as it is without a parameter"
+	local cached=1af4:1110
 	all_kinds
 }
 

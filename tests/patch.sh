@@ -26,7 +26,10 @@ patched() {
 	out=$(KSRC=$src OUT=$work/patches make -s -C "$top" patch 2>&1) || bad "make patch" "a series" "$out"
 	out=$(git -C "$tree" am "$work"/patches/*.patch 2>&1) || bad "git am" "to take it" "$out"
 	is "kernel $1, patches applied" 3 "$(grep -c ^Applying <<<"$out")"
-	for f in drivers/nvdimm/iopmem_bus.c $(cd "$top" && ls Documentation/driver-api/nvdimm/iopmem*.rst) Documentation/ABI/testing/sysfs-bus-nd-iopmem; do
+	out=$(diff "$top/drivers/nvdimm/iopmem_bus.c" "$tree/drivers/nvdimm/iopmem_bus.c")
+	is "the driver there is this one without" "blk_queue_flag_set MODULE_VERSION" \
+		"$(sed -n 's/^< *\t*\([a-zA-Z_]*\)(.*/\1/p; s/^>.*/more/p' <<<"$out" | xargs)"
+	for f in $(cd "$top" && ls Documentation/driver-api/nvdimm/iopmem*.rst) Documentation/ABI/testing/sysfs-bus-nd-iopmem; do
 		cmp "$top/$f" "$tree/$f" || bad "$f" "as it is here" ""
 	done
 }

@@ -63,6 +63,27 @@ test_functions() {
 	at_most "with 63 to with 7" 1.5 "$(ratio "$last" "$eighth")"
 }
 
+# fsyncs DEVICE: how many writes of 4 KiB, each with an fsync, it takes a second
+fsyncs() {
+	run "fio --name=io --filename=$1 --direct=1 --ioengine=psync --bs=4k --size=8M --rw=write --fsync=1 --output-format=json"
+	awk -F '[:,]' '/"iops" / && $2 > 0 { print int($2); exit }' <<<"$OUT"
+}
+
+test_fsync() {
+	local nfit ours
+	shows "an fsync costs no more than one percent above that of an NFIT NVDIMM"
+	blank small
+	load
+	attach small
+	create small raw -s 64M
+	run "modprobe nfit; udevadm settle; ndctl list -N -b ACPI.NFIT"
+	nfit=/dev/$(field blockdev)
+	ours=$(fsyncs "$NODE")
+	nfit=$(fsyncs "$nfit")
+	saw "fsyncs a second: $ours, on the NVDIMM $nfit"
+	at_most "the NVDIMM's to ours" 1.01 "$(awk -v a="$nfit" -v b="$ours" 'BEGIN { printf "%.4f", a / b }')"
+}
+
 # calls COMMAND: the module's functions that are entered meanwhile
 calls() {
 	run "mountpoint -q /sys/kernel/tracing || mount -t tracefs tracing /sys/kernel/tracing
@@ -110,9 +131,9 @@ test_io() {
 	calls "$(touch_all "$NODE" 8M)"
 	is "devdax, page faults" "" "$OUT"
 	calls "$(io --filename="$raw" --direct=1 --ioengine=psync --fsync=8)"
-	like "raw, psync and fsync" "^(iopmem_drain )?iopmem_flush $" "$OUT"
+	like "raw, psync and fsync" "^(iopmem_answers )?(iopmem_check )?iopmem_flush $" "$OUT"
 	calls "$(io --filename=/mnt/a/file --ioengine=psync --fsync=8)"
-	like "file, psync and fsync" "^(iopmem_drain )?iopmem_flush $" "$OUT"
+	like "file, psync and fsync" "^(iopmem_answers )?(iopmem_check )?iopmem_flush $" "$OUT"
 	calls "$(io --filename=/mnt/a/file --ioengine=mmap --fsync=8)"
-	like "file, mmap and msync" "^(iopmem_drain )?iopmem_flush $" "$OUT"
+	like "file, mmap and msync" "^(iopmem_answers )?(iopmem_check )?iopmem_flush $" "$OUT"
 }

@@ -135,7 +135,7 @@ test_list_reasons() {
 		reasons=$OUT
 		like "$name: reasons" . "$reasons"
 		while read -r line; do
-			logged "iopmem ${F[$name]}: BAR [0-9] .*: $line, passed over"
+			logged "iopmem ${F[$name]}: BAR [0-9] .*: $line, skipped"
 		done <<<"$reasons"
 	done
 	detach card

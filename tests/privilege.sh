@@ -162,6 +162,7 @@ test_root_mappings() {
 # What the card's memory holds changes while it is bound, from the host.
 test_labels_change() {
 	shows "labels that the card changes while it is bound are not looked at until it is bound again; a flush notices if they are gone"
+	disks_fail
 	blank cut
 	load
 	attach cut

@@ -14,7 +14,10 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/aer.h>
 #include <linux/blkdev.h>
+#include <linux/cc_platform.h>
+#include <linux/dax.h>
 #include <linux/delay.h>
 #include <linux/io.h>
 #include <linux/libnvdimm.h>
@@ -23,19 +26,29 @@
 #include <linux/nd.h>
 #include <linux/ndctl.h>
 #include <linux/pci.h>
+#include <linux/reboot.h>
+#include <linux/seqlock.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
+#include <linux/suspend.h>
+#include <linux/workqueue.h>
 #ifdef CONFIG_X86
 #include <asm/cpufeature.h>
 #endif
 
 #define IOPMEM_MIN_BAR_SIZE	SZ_4M
 #define IOPMEM_LABEL_AREA_SIZE	SZ_128K
+#define IOPMEM_MAX_CACHED_IDS	16
 #define PCI_DEVICE_ID_IOPMEM	0xf115
+#define PCI_DEVICE_ID_IVSHMEM	0x1110
 
-static char *ids;
+static char *ids = "";
 module_param(ids, charp, 0444);
 MODULE_PARM_DESC(ids, "Further PCI ids to bind to, \"vendor:device[:subvendor[:subdevice[:class[:class_mask]]]]\", hexadecimal, separated by commas");
+
+static char *cached = "";
+module_param(cached, charp, 0444);
+MODULE_PARM_DESC(cached, "PCI ids, written as in ids=, of further cards whose BARs are RAM and are mapped write-back; ivshmem (1af4:1110) always is one. none: no card is one, not even ivshmem");
 
 static char *bars = "0-5";
 module_param(bars, charp, 0444);
@@ -46,158 +59,331 @@ static bool labels = true;
 module_param(labels, bool, 0444);
 MODULE_PARM_DESC(labels, "Keep namespace labels in the last 128 KiB of each BAR (default: 1). 0: each BAR is one label-less namespace");
 
-static bool cached;
-module_param(cached, bool, 0444);
-MODULE_PARM_DESC(cached, "Map the BARs write-back (default: 0, write-combining). Only for BARs that are RAM, as ivshmem's");
+/* The cards that are RAM: ivshmem, those in cached=, and an empty entry */
+static struct pci_device_id cached_ids[1 + IOPMEM_MAX_CACHED_IDS + 1] = {
+	{ PCI_DEVICE(PCI_VENDOR_ID_REDHAT_QUMRANET, PCI_DEVICE_ID_IVSHMEM) },
+};
 
-/**
- * struct iopmem_bar - one BAR and the region made of it
- * @bus: the function's
- * @index: the BAR's number, 0 to 5
- * @labelled: the last 128 KiB are a label area
- * @tail: the last 128 KiB, mapped
- * @mark: what they begin with, if they are a label area
- * @nd_set: identifies the region in its labels
- */
+/* A function has been bound since the module was loaded. */
+static bool bound;
+
+/* The system goes down, or it sleeps and its processes are frozen. */
+static bool going_down, sleeping;
+
+/* The number of removals that wait for open disks */
+static atomic_t waiting = ATOMIC_INIT(0);
+
+/* One BAR and the region made of it */
 struct iopmem_bar {
 	struct iopmem_bus *bus;
-	int index;
-	bool labelled;
-	void *tail;
-	u32 mark;
+	int index;		/* the BAR's number, 0 to 5 */
+	bool wc;		/* its range is reserved as write-combining */
+	bool labelled;		/* its last 128 KiB are a label area */
+	bool reserved;		/* the label area is, in the resource tree */
+	void *label_area;	/* the last 128 KiB, mapped, labelled or not */
+	u32 label_sig;		/* the first word there, as bound or last written */
+	seqcount_t label_seq;	/* against label writes, which may change it */
 	struct nd_interleave_set nd_set;
 };
 
-/**
- * struct iopmem_bus - one function
- * @pdev: the function
- * @desc: the bus as libnvdimm sees it
- * @nvdimm_bus: what libnvdimm made of @desc
- * @lost: the function was reset, stores may not have reached it
- * @num_bars: used entries of @bars
- * @bars: the eligible BARs
- */
+/* One function */
 struct iopmem_bus {
 	struct pci_dev *pdev;
+	bool cached;		/* its BARs are RAM and mapped write-back */
+	unsigned long failed;	/* stores may be lost, what is read may be wrong */
+	bool removing;		/* its nvdimm bus is being unregistered */
+	struct work_struct kill;	/* its disks, once it has failed */
+	struct notifier_block bound_nb;	/* tells of disks that appear later */
+	char provider[32];
 	struct nvdimm_bus_descriptor desc;
 	struct nvdimm_bus *nvdimm_bus;
-	bool lost;
 	int num_bars;
 	struct iopmem_bar bars[PCI_STD_NUM_BARS];
 };
 
-static bool iopmem_alive(struct iopmem_bar *bar)
+/*
+ * libnvdimm cannot tell the namespaces of a region that the memory has failed
+ * or is about to go. In tree this belongs into nd_pmem and device_dax.
+ */
+
+/*
+ * From here on all I/O fails, and from 6.12 on the file system is shut down. The
+ * capacity would be 0, and a read at the end of a disk succeeds.
+ */
+static void iopmem_kill_disk(struct gendisk *disk)
 {
-	return !READ_ONCE(bar->bus->lost) &&
-	       pci_device_is_present(bar->bus->pdev);
+	sector_t capacity = get_capacity(disk);
+
+	if (test_bit(GD_DEAD, &disk->state))
+		return;
+
+	/* Only 6.1 needs the next line: there buffered reads would hang. */
+	blk_queue_flag_set(QUEUE_FLAG_DYING, disk->queue);
+	blk_mark_disk_dead(disk);
+	set_capacity(disk, capacity);
+}
+
+/* File systems with DAX go past the queue. */
+static void iopmem_kill_disk_dax(struct gendisk *disk)
+{
+	struct dax_device *dax_dev;
+	u64 start;
+
+	dax_dev = fs_dax_get_by_bdev(disk->part0, &start, NULL, NULL);
+	if (dax_dev) {
+		kill_dax(dax_dev);
+		put_dax(dax_dev);
+	}
+}
+
+struct iopmem_walk {
+	struct pci_dev *pdev;
+	bool all;		/* kill open disks, too */
+	bool say;		/* which disks are open */
+	int open;		/* their number */
+};
+
+/*
+ * A disk that nobody has open is killed, so that it cannot be mounted any more.
+ * Who opens it at this moment gets errors from it, and is waited for.
+ *
+ * Device DAX goes on: kill_dev_dax() takes a structure that only drivers/dax
+ * knows, and releasing its driver frees struct pages that are pinned for DMA.
+ */
+static int iopmem_walk_children(struct device *dev, void *data)
+{
+	struct iopmem_walk *walk = data;
+	struct gendisk *disk;
+
+	if (walk->all && dev->bus && !strcmp(dev->bus->name, "dax"))
+		pci_warn(walk->pdev,
+			 "%s: what maps it still reaches the card, end it\n",
+			 dev_name(dev));
+	if (!dev->class || strcmp(dev->class->name, "block"))
+		return device_for_each_child(dev, data, iopmem_walk_children);
+
+	disk = dev_to_disk(dev);
+	if (walk->all || !disk_openers(disk))
+		iopmem_kill_disk(disk);
+	if (walk->all)
+		iopmem_kill_disk_dax(disk);
+	if (disk_openers(disk)) {
+		walk->open++;
+		if (walk->say)
+			pci_warn(walk->pdev,
+				 "%s is in use, unmount or close it: removal waits\n",
+				 dev_name(dev));
+	}
+	return 0;
+}
+
+/* Kill the disks that nobody has open. How many are open still? */
+static int iopmem_kill_idle(struct iopmem_bus *bus, bool say)
+{
+	struct iopmem_walk walk = { .pdev = bus->pdev, .say = say };
+
+	device_for_each_child(&bus->pdev->dev, &walk, iopmem_walk_children);
+	return walk.open;
+}
+
+/*
+ * A namespace that is enabled from now on finds a bad block where its info block
+ * is. So it becomes no device DAX node but a disk, and iopmem_bound_notify() has
+ * that killed, too. Up to 6.7 the kernel finds no bad block in such a long range.
+ */
+static void iopmem_kill(struct work_struct *work)
+{
+	struct iopmem_bus *bus = container_of(work, struct iopmem_bus, kill);
+	struct iopmem_walk walk = { .pdev = bus->pdev, .all = true };
+	struct resource *res;
+	int i;
+
+	if (READ_ONCE(bus->removing))
+		return;
+	for (i = 0; i < bus->num_bars; i++) {
+		res = &bus->pdev->resource[bus->bars[i].index];
+		nvdimm_bus_add_badrange(bus->nvdimm_bus, res->start,
+					resource_size(res));
+	}
+	device_for_each_child(&bus->pdev->dev, &walk, iopmem_walk_children);
+}
+
+static int iopmem_bound_notify(struct notifier_block *nb, unsigned long action,
+			       void *data)
+{
+	struct iopmem_bus *bus = container_of(nb, struct iopmem_bus, bound_nb);
+	struct iopmem_walk walk = { .pdev = bus->pdev, .all = true };
+	struct device *dev = data, *parent;
+
+	if (action != BUS_NOTIFY_BOUND_DRIVER || !READ_ONCE(bus->failed))
+		return NOTIFY_DONE;
+
+	/* One that is new is not yet among its parent's children. */
+	for (parent = dev; parent; parent = parent->parent)
+		if (parent == &bus->pdev->dev)
+			device_for_each_child(dev, &walk, iopmem_walk_children);
+	return NOTIFY_DONE;
+}
+
+/*
+ * Nobody knows whose stores are lost, so nothing succeeds any more until the
+ * function is bound again. A file system calls the flush with locks held that
+ * its shutdown takes, so the disks are killed by a work.
+ */
+static void iopmem_mark_failed(struct iopmem_bus *bus, const char *why)
+{
+	if (test_and_set_bit(0, &bus->failed))
+		return;
+	pci_err(bus->pdev,
+		"%s: reads and flushes fail from here on, check the data, unbind and bind again\n",
+		why);
+	schedule_work(&bus->kill);
+}
+
+/*
+ * Does the memory still answer as it did? A read from a function that is gone,
+ * or whose memory is switched off, may return anything. The first word of the
+ * label area can tell, unless it is 0 or all ones, which such memory may return
+ * too, or a label write goes on. Where it cannot tell, the command register has
+ * to; that of a virtual function has no memory enable bit (PCIe base
+ * specification, 9.3.4.1.3).
+ */
+static bool iopmem_answers(struct iopmem_bar *bar)
+{
+	struct pci_dev *pdev = bar->bus->pdev;
+	unsigned int seq = raw_seqcount_begin(&bar->label_seq);
+	u32 sig = READ_ONCE(bar->label_sig);
+	u32 now;
+	u16 command;
+
+	rmb(); /* The seqcount's own barriers do not order reads of the card, */
+	now = READ_ONCE(*(u32 *)bar->label_area);
+	rmb(); /* neither before nor after. */
+
+	if (bar->labelled && !read_seqcount_retry(&bar->label_seq, seq)) {
+		if (now != sig)
+			return false;
+		if (sig && sig != U32_MAX)
+			return true;
+	}
+
+	if (pdev->is_virtfn)
+		return pci_device_is_present(pdev);
+	pci_read_config_word(pdev, PCI_COMMAND, &command);
+	return !PCI_POSSIBLE_ERROR(command) && command & PCI_COMMAND_MEMORY;
+}
+
+static int iopmem_check(struct iopmem_bar *bar)
+{
+	if (!READ_ONCE(bar->bus->failed) && !iopmem_answers(bar))
+		iopmem_mark_failed(bar->bus, "does not answer as it did");
+	return READ_ONCE(bar->bus->failed) ? -EIO : 0;
 }
 
 /*
  * Stores to the BAR are posted writes, perhaps still in the CPU's
  * write-combining buffers. A read may not pass a posted write (PCIe base
- * specification, "Transaction Ordering Rules"), so once one has returned, what
- * was stored before has reached the function, if there still is one: what is
- * read from a function that is gone may be anything, and memory that has been
- * switched off does not answer as it did.
+ * specification, 2.4.1, "Transaction Ordering Rules"), so once one has
+ * returned, what was stored before has reached the function.
  */
-static int iopmem_drain(struct iopmem_bar *bar)
-{
-	u32 mark;
-
-	mb(); /* drain the write-combining buffers ahead of the read */
-	mark = READ_ONCE(*(u32 *)bar->tail);
-	if (bar->labelled && mark != READ_ONCE(bar->mark))
-		return -EIO;
-	return iopmem_alive(bar) ? 0 : -EIO;
-}
-
 static int iopmem_flush(struct nd_region *nd_region, struct bio *bio)
 {
-	return iopmem_drain(nd_region_provider_data(nd_region));
+	mb(); /* drain the write-combining buffers ahead of the read */
+	return iopmem_check(nd_region_provider_data(nd_region));
 }
 
-static int iopmem_get_config_size(struct nd_cmd_get_config_size *cmd,
-				  unsigned int buf_len)
+/*
+ * A label command's data is @length bytes at @offset of the label area. The
+ * command takes @used of the @len bytes that the caller has passed.
+ */
+static int iopmem_check_span(u32 offset, u32 length, size_t used, unsigned int len)
 {
-	if (buf_len < sizeof(*cmd))
+	if (used > len || size_add(offset, length) > IOPMEM_LABEL_AREA_SIZE)
 		return -EINVAL;
-
-	*cmd = (struct nd_cmd_get_config_size) {
-		.config_size = IOPMEM_LABEL_AREA_SIZE,
-		.max_xfer = IOPMEM_LABEL_AREA_SIZE,
-	};
 	return 0;
 }
 
-static int iopmem_get_config_data(struct iopmem_bar *bar,
-				  struct nd_cmd_get_config_data_hdr *cmd,
-				  unsigned int buf_len)
+static int iopmem_get_labels(struct iopmem_bar *bar,
+			     struct nd_cmd_get_config_data_hdr *cmd,
+			     unsigned int len)
 {
-	if (buf_len < sizeof(*cmd))
-		return -EINVAL;
-	if (struct_size(cmd, out_buf, cmd->in_length) > buf_len)
-		return -EINVAL;
-	if (size_add(cmd->in_offset, cmd->in_length) > IOPMEM_LABEL_AREA_SIZE)
-		return -EINVAL;
+	size_t used = struct_size(cmd, out_buf, cmd->in_length);
+	int rc = iopmem_check_span(cmd->in_offset, cmd->in_length, used, len);
 
-	memcpy(cmd->out_buf, bar->tail + cmd->in_offset, cmd->in_length);
+	if (rc)
+		return rc;
+	if (READ_ONCE(bar->bus->failed))
+		return -EIO;
+	memcpy(cmd->out_buf, bar->label_area + cmd->in_offset, cmd->in_length);
 	cmd->status = 0;
-	return iopmem_drain(bar);
+	return iopmem_check(bar);
 }
 
-static int iopmem_set_config_data(struct iopmem_bar *bar,
-				  struct nd_cmd_set_config_hdr *cmd,
-				  unsigned int buf_len)
+static int iopmem_set_labels(struct iopmem_bar *bar,
+			     struct nd_cmd_set_config_hdr *cmd,
+			     unsigned int len)
 {
-	const u32 status = 0;
-
 	/* The status that the caller gets back follows the data. */
-	if (buf_len < sizeof(*cmd))
-		return -EINVAL;
-	if (size_add(struct_size(cmd, in_buf, cmd->in_length),
-		     sizeof(status)) > buf_len)
-		return -EINVAL;
-	if (size_add(cmd->in_offset, cmd->in_length) > IOPMEM_LABEL_AREA_SIZE)
-		return -EINVAL;
+	size_t used = size_add(struct_size(cmd, in_buf, cmd->in_length),
+			       sizeof(u32));
+	int rc = iopmem_check_span(cmd->in_offset, cmd->in_length, used, len);
+	void *to = bar->label_area + cmd->in_offset;
+	bool kept;
 
-	memcpy(bar->tail + cmd->in_offset, cmd->in_buf, cmd->in_length);
-	memcpy(cmd->in_buf + cmd->in_length, &status, sizeof(status));
+	if (!rc)
+		rc = iopmem_check(bar);
+	if (rc)
+		return rc;
+	memset(cmd->in_buf + cmd->in_length, 0, sizeof(u32));
 
-	/* Memory that is switched off may read as zeros, like blank memory. */
+	/* libnvdimm runs one label command of a bus at a time. */
+	raw_write_seqcount_begin(&bar->label_seq);
+	wmb(); /* as the reader's rmb() */
+	memcpy(to, cmd->in_buf, cmd->in_length);
 	mb(); /* drain the write-combining buffers ahead of the read */
-	if (memcmp(bar->tail + cmd->in_offset, cmd->in_buf, cmd->in_length)) {
-		if (iopmem_alive(bar))
-			pci_err(bar->bus->pdev,
-				"BAR %d: does not keep what is written to it, switch its memory on\n",
-				bar->index);
-		return -EIO;
+	kept = !memcmp(to, cmd->in_buf, cmd->in_length);
+	if (kept)
+		WRITE_ONCE(bar->label_sig, READ_ONCE(*(u32 *)bar->label_area));
+	raw_write_seqcount_end(&bar->label_seq);
+
+	rc = iopmem_check(bar);
+	if (!rc && !kept) {
+		pci_err(bar->bus->pdev,
+			"BAR %d: does not keep what is written to it, switch its memory on\n",
+			bar->index);
+		rc = -EIO;
 	}
-	WRITE_ONCE(bar->mark, *(u32 *)bar->tail);
-	return iopmem_drain(bar);
+	return rc;
 }
 
 static int iopmem_ctl(struct nvdimm_bus_descriptor *desc,
 		      struct nvdimm *nvdimm, unsigned int cmd, void *buf,
 		      unsigned int buf_len, int *cmd_rc)
 {
-	struct iopmem_bar *bar;
+	struct iopmem_bar *bar = nvdimm ? nvdimm_provider_data(nvdimm) : NULL;
+	struct nd_cmd_get_config_size *size = buf;
 
 	/* There is no firmware whose status would need translating. */
 	*cmd_rc = 0;
 
-	if (!nvdimm)
+	if (!bar || !bar->labelled)
 		return -ENOTTY;
-	bar = nvdimm_provider_data(nvdimm);
-	if (!bar->labelled)
-		return -ENOTTY;
+	if (buf_len < sizeof(struct nd_cmd_set_config_hdr))
+		return -EINVAL;
 
 	switch (cmd) {
 	case ND_CMD_GET_CONFIG_SIZE:
-		return iopmem_get_config_size(buf, buf_len);
+		if (buf_len < sizeof(*size))
+			return -EINVAL;
+		size->status = 0;
+		size->config_size = IOPMEM_LABEL_AREA_SIZE;
+		/* Reads from a card are slow, and this much of a blank area is read. */
+		size->max_xfer = SZ_4K;
+		return 0;
 	case ND_CMD_GET_CONFIG_DATA:
-		return iopmem_get_config_data(bar, buf, buf_len);
+		return iopmem_get_labels(bar, buf, buf_len);
 	case ND_CMD_SET_CONFIG_DATA:
-		return iopmem_set_config_data(bar, buf, buf_len);
+		return iopmem_set_labels(bar, buf, buf_len);
 	default:
 		return -ENOTTY;
 	}
@@ -215,6 +401,13 @@ static ssize_t bar_show(struct device *dev, struct device_attribute *attr,
 }
 static DEVICE_ATTR_RO(bar);
 
+static ssize_t cached_show(struct device *dev, struct device_attribute *attr,
+			   char *buf)
+{
+	return sysfs_emit(buf, "%d\n", dev_to_bar(dev)->bus->cached);
+}
+static DEVICE_ATTR_RO(cached);
+
 /* As the region's own attribute "resource": addresses are for root only. */
 static ssize_t bus_address_show(struct device *dev,
 				struct device_attribute *attr, char *buf)
@@ -228,6 +421,7 @@ static DEVICE_ATTR_ADMIN_RO(bus_address);
 
 static struct attribute *iopmem_region_attributes[] = {
 	&dev_attr_bar.attr,
+	&dev_attr_cached.attr,
 	&dev_attr_bus_address.attr,
 	NULL,
 };
@@ -269,8 +463,64 @@ static void iopmem_init_set(struct iopmem_bar *bar)
 	bar->nd_set.cookie2 = bar->nd_set.cookie1;
 	bar->nd_set.altcookie = bar->nd_set.cookie1;
 	/* A byte-addressable persistent memory range, in ACPI's NFIT */
-	guid_parse("66f0d379-b4f3-4074-ac43-0d3318b78cdb",
-		   &bar->nd_set.type_guid);
+	bar->nd_set.type_guid = GUID_INIT(0x66f0d379, 0xb4f3, 0x4074, 0xac, 0x43,
+					  0x0d, 0x33, 0x18, 0xb7, 0x8c, 0xdb);
+}
+
+static void *iopmem_map(struct iopmem_bus *bus, resource_size_t start,
+			size_t size)
+{
+	return memremap(start, size, bus->cached ? MEMREMAP_WB : MEMREMAP_WC);
+}
+
+/*
+ * The places where data can be seen: the first bytes of a file system or
+ * partition table, a GPT, ext4's superblock, and a namespace's info block. They
+ * stand for the whole BAR, since a read from a card takes about a microsecond,
+ * and one that is not answered up to 50 milliseconds.
+ */
+struct iopmem_sample {
+	u64 words[4][8];
+};
+
+static int iopmem_read_sample(struct iopmem_bar *bar,
+			      struct iopmem_sample *sample)
+{
+	static const u16 offsets[] = { 0, 512, 1024, SZ_4K };
+	resource_size_t bar_start = pci_resource_start(bar->bus->pdev, bar->index);
+	void *start = iopmem_map(bar->bus, bar_start, SZ_8K);
+	int i, j;
+
+	if (!start)
+		return -ENOMEM;
+	for (i = 0; i < ARRAY_SIZE(sample->words); i++)
+		for (j = 0; j < ARRAY_SIZE(sample->words[i]); j++)
+			sample->words[i][j] =
+				READ_ONCE(((u64 *)(start + offsets[i]))[j]);
+	memunmap(start);
+	return 0;
+}
+
+/*
+ * The info block of a label-less namespace has no parent: otherwise it would
+ * hold the uuid in the label.
+ */
+static bool iopmem_is_labelless(const struct iopmem_sample *sample)
+{
+	static const char sigs[][16] = {
+		"BTT_ARENA_INFO", "NVDIMM_PFN_INFO", "NVDIMM_DAX_INFO",
+	};
+	const struct {
+		char sig[16];
+		uuid_t uuid;
+		uuid_t parent_uuid;
+	} *info = (const void *)sample->words[3];
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(sigs); i++)
+		if (!memcmp(info->sig, sigs[i], sizeof(sigs[i])))
+			return uuid_is_null(&info->parent_uuid);
+	return false;
 }
 
 /*
@@ -283,132 +533,8 @@ static bool iopmem_has_index(struct iopmem_bar *bar)
 {
 	static const char sig[16] = "NAMESPACE_INDEX";
 
-	return !memcmp(bar->tail, sig, sizeof(sig)) ||
-	       !memcmp(bar->tail + SZ_256, sig, sizeof(sig));
-}
-
-static void *iopmem_map(struct resource *res, resource_size_t offset,
-			size_t size)
-{
-	return memremap(res->start + offset, size,
-			cached ? MEMREMAP_WB : MEMREMAP_WC);
-}
-
-/*
- * A namespace's info block lies 4 KiB from its start. That of a label-less
- * namespace has no parent: otherwise it would hold the uuid in the label.
- */
-static bool iopmem_is_labelless(const void *info_block)
-{
-	static const char sigs[][16] = {
-		"BTT_ARENA_INFO", "NVDIMM_PFN_INFO", "NVDIMM_DAX_INFO",
-	};
-	const struct {
-		char sig[16];
-		uuid_t uuid;
-		uuid_t parent_uuid;
-	} *info = info_block;
-	int i;
-
-	if (!uuid_is_null(&info->parent_uuid))
-		return false;
-	for (i = 0; i < ARRAY_SIZE(sigs); i++)
-		if (!memcmp(info->sig, sigs[i], sizeof(sigs[i])))
-			return true;
-	return false;
-}
-
-static void iopmem_release_label_area(void *data)
-{
-	struct iopmem_bar *bar = data;
-	struct resource *res = &bar->bus->pdev->resource[bar->index];
-
-	release_mem_region(res->end + 1 - IOPMEM_LABEL_AREA_SIZE,
-			   IOPMEM_LABEL_AREA_SIZE);
-}
-
-/* The rest of the BAR is left for the namespaces to reserve. */
-static int iopmem_reserve_label_area(struct iopmem_bar *bar)
-{
-	struct resource *res = &bar->bus->pdev->resource[bar->index];
-
-	if (!request_mem_region_exclusive(res->end + 1 - IOPMEM_LABEL_AREA_SIZE,
-					  IOPMEM_LABEL_AREA_SIZE,
-					  "iopmem labels")) {
-		pci_err(bar->bus->pdev,
-			"BAR %d: label area in use, see /proc/iomem for %pR\n",
-			bar->index, res);
-		return -EBUSY;
-	}
-	return devm_add_action_or_reset(&bar->bus->pdev->dev,
-					iopmem_release_label_area, bar);
-}
-
-/* Labels are the default, but never over a namespace that has none. */
-static int iopmem_choose_labels(struct iopmem_bar *bar)
-{
-	struct resource *res = &bar->bus->pdev->resource[bar->index];
-	void *start;
-
-	bar->labelled = labels;
-	bar->mark = READ_ONCE(*(u32 *)bar->tail);
-	if (!labels || iopmem_has_index(bar))
-		return 0;
-
-	start = iopmem_map(res, 0, SZ_8K);
-	if (!start)
-		return -ENOMEM;
-
-	if (iopmem_is_labelless(start + SZ_4K)) {
-		bar->labelled = false;
-		pci_info(bar->bus->pdev,
-			 "BAR %d: holds a label-less namespace, used without labels\n",
-			 bar->index);
-	} else if (memchr_inv(start, 0, SZ_8K)) {
-		pci_info(bar->bus->pdev,
-			 "BAR %d: has no labels but is not blank, the first namespace will overwrite it; if it is one without labels, load with labels=0\n",
-			 bar->index);
-	}
-
-	memunmap(start);
-	return 0;
-}
-
-static int iopmem_setup_bar(struct iopmem_bar *bar)
-{
-	struct pci_dev *pdev = bar->bus->pdev;
-	struct resource *res = &pdev->resource[bar->index];
-	int rc;
-
-	/*
-	 * Other devices' DMA to the BAR does not snoop the CPU's caches. With
-	 * the range reserved so, nd_pmem's and device_dax's own mappings come
-	 * out write-combining too.
-	 */
-	if (!cached) {
-		rc = devm_arch_io_reserve_memtype_wc(&pdev->dev, res->start,
-						     resource_size(res));
-		if (rc) {
-			pci_err(pdev,
-				"BAR %d: %pR cannot be reserved as write-combining (%d), end what maps it\n",
-				bar->index, res, rc);
-			return rc;
-		}
-	}
-
-	bar->tail = devm_memremap(&pdev->dev,
-				  res->end + 1 - IOPMEM_LABEL_AREA_SIZE,
-				  IOPMEM_LABEL_AREA_SIZE,
-				  cached ? MEMREMAP_WB : MEMREMAP_WC);
-	if (IS_ERR(bar->tail))
-		return PTR_ERR(bar->tail);
-
-	rc = iopmem_choose_labels(bar);
-	if (rc)
-		return rc;
-
-	iopmem_init_set(bar);
-	return bar->labelled ? iopmem_reserve_label_area(bar) : 0;
+	return !memcmp(bar->label_area, sig, sizeof(sig)) ||
+	       !memcmp(bar->label_area + SZ_256, sig, sizeof(sig));
 }
 
 /* struct pages, and the direct map on x86, reach only so far. */
@@ -420,11 +546,11 @@ static bool iopmem_bar_mappable(struct resource *res)
 }
 
 /*
- * User mappings of DAX pages that are inserted by struct page, as in kernel
- * 7.3, do not follow a reservation, so that the MTRRs alone decide. In a
- * virtual machine the hypervisor has the last word. Elsewhere see what becomes
- * of a write-back mapping: beside one that really is, write-combining is not
- * to be had. What cannot be told, for want of memory, is not used.
+ * Would user mappings be cacheable? Those of DAX pages that are inserted by
+ * struct page do not follow a reservation, so the MTRRs alone decide. Make a
+ * write-back mapping: if it really is one, a reservation as write-combining
+ * fails beside it. In a virtual machine the hypervisor decides, so do not ask
+ * there. Without memory for the mapping, assume the worst.
  */
 static bool iopmem_bar_cacheable(struct resource *res)
 {
@@ -432,7 +558,7 @@ static bool iopmem_bar_cacheable(struct resource *res)
 #ifdef CONFIG_X86
 	void *plain;
 
-	if (cached || boot_cpu_has(X86_FEATURE_HYPERVISOR))
+	if (boot_cpu_has(X86_FEATURE_HYPERVISOR))
 		return false;
 
 	plain = memremap(res->start, PAGE_SIZE, MEMREMAP_WB);
@@ -447,30 +573,12 @@ static bool iopmem_bar_cacheable(struct resource *res)
 	return cacheable;
 }
 
-/* Memory that is switched off, or not there, answers all ones. */
-static bool iopmem_bar_dead(struct resource *res)
+/* Why a BAR cannot be a region, or NULL if it can */
+static const char *iopmem_bar_ineligible(struct iopmem_bar *bar)
 {
-	const resource_size_t ends[] = {
-		0, resource_size(res) - IOPMEM_LABEL_AREA_SIZE,
-	};
-	bool alive = false;
-	int i;
+	struct resource *res = &bar->bus->pdev->resource[bar->index];
 
-	for (i = 0; i < ARRAY_SIZE(ends) && !alive; i++) {
-		void *end = iopmem_map(res, ends[i], IOPMEM_LABEL_AREA_SIZE);
-
-		if (!end)
-			return false;
-		alive = memchr_inv(end, 0xff, IOPMEM_LABEL_AREA_SIZE);
-		memunmap(end);
-	}
-	return !alive;
-}
-
-/* Why a BAR cannot be a region, or NULL if it can. */
-static const char *iopmem_bar_unfit(struct resource *res, int index)
-{
-	if (!test_bit(index, &bar_mask))
+	if (!test_bit(bar->index, &bar_mask))
 		return "not in bars=";
 	if (!(res->flags & IORESOURCE_MEM))
 		return "I/O ports, not memory";
@@ -480,11 +588,108 @@ static const char *iopmem_bar_unfit(struct resource *res, int index)
 		return "smaller than 4 MiB";
 	if (!iopmem_bar_mappable(res))
 		return "beyond what the kernel maps, have the firmware place it lower";
-	if (iopmem_bar_cacheable(res))
-		return "write-back by the firmware's MTRRs, load with cached=1 if it is RAM";
-	if (iopmem_bar_dead(res))
-		return "answers all ones, switch its memory on";
+	/* An ordinary O_DIRECT gives an initiator the CPU's address. */
+	if (pci_bus_address(bar->bus->pdev, bar->index) != res->start)
+		return "bus and CPU address differ, so DMA would go elsewhere";
+	if (!bar->bus->cached && iopmem_bar_cacheable(res))
+		return "write-back by the firmware's MTRRs, name the card in cached= if it is RAM";
 	return NULL;
+}
+
+static void iopmem_release_bar(struct iopmem_bar *bar)
+{
+	struct resource *res = &bar->bus->pdev->resource[bar->index];
+
+	if (bar->reserved)
+		release_mem_region(res->end + 1 - IOPMEM_LABEL_AREA_SIZE,
+				   IOPMEM_LABEL_AREA_SIZE);
+	if (bar->label_area)
+		memunmap(bar->label_area);
+	if (bar->wc)
+		arch_io_free_memtype_wc(res->start, resource_size(res));
+}
+
+/* Labels are the default, but never over a namespace that has none. */
+static void iopmem_choose_labels(struct iopmem_bar *bar,
+				 const struct iopmem_sample *sample)
+{
+	struct pci_dev *pdev = bar->bus->pdev;
+
+	bar->labelled = labels;
+	if (!labels || iopmem_has_index(bar))
+		return;
+
+	if (iopmem_is_labelless(sample)) {
+		bar->labelled = false;
+		pci_info(pdev,
+			 "BAR %d: holds a label-less namespace, used without labels\n",
+			 bar->index);
+	} else if (memchr_inv(sample, 0, sizeof(*sample))) {
+		pci_info(pdev,
+			 "BAR %d: has no labels but is not blank, the first namespace will overwrite it; if it is one without labels, load with labels=0\n",
+			 bar->index);
+	}
+}
+
+/* The caller calls iopmem_release_bar(), also after an error. */
+static int iopmem_setup_bar(struct iopmem_bar *bar)
+{
+	struct pci_dev *pdev = bar->bus->pdev;
+	struct resource *res = &pdev->resource[bar->index];
+	resource_size_t tail = res->end + 1 - IOPMEM_LABEL_AREA_SIZE;
+	struct iopmem_sample sample;
+	int rc;
+
+	/*
+	 * Other devices' DMA to the BAR does not snoop the CPU's caches. With
+	 * the range reserved so, nd_pmem's and device_dax's own mappings come
+	 * out write-combining too.
+	 */
+	if (!bar->bus->cached) {
+		rc = arch_io_reserve_memtype_wc(res->start, resource_size(res));
+		if (rc) {
+			pci_err(pdev,
+				"BAR %d: %pR cannot be reserved as write-combining (%d), end what maps it\n",
+				bar->index, res, rc);
+			return rc;
+		}
+		bar->wc = true;
+	}
+
+	bar->label_area = iopmem_map(bar->bus, tail, IOPMEM_LABEL_AREA_SIZE);
+	if (!bar->label_area)
+		return -ENOMEM;
+
+	rc = iopmem_read_sample(bar, &sample);
+	if (rc)
+		return rc;
+
+	/* Memory that is switched off, or not there, answers all ones. */
+	if (!memchr_inv(&sample, 0xff, sizeof(sample)) &&
+	    !memchr_inv(bar->label_area, 0xff, SZ_64)) {
+		pci_info(pdev,
+			 "BAR %d %pR: answers all ones, switch its memory on, skipped\n",
+			 bar->index, res);
+		return -ENODEV;
+	}
+
+	iopmem_choose_labels(bar, &sample);
+	bar->label_sig = READ_ONCE(*(u32 *)bar->label_area);
+	seqcount_init(&bar->label_seq);
+	iopmem_init_set(bar);
+
+	/* The rest of the BAR is left for the namespaces to reserve. */
+	if (bar->labelled) {
+		if (!request_mem_region_exclusive(tail, IOPMEM_LABEL_AREA_SIZE,
+						  "iopmem labels")) {
+			pci_err(pdev,
+				"BAR %d: label area in use, see /proc/iomem for %pR\n",
+				bar->index, res);
+			return -EBUSY;
+		}
+		bar->reserved = true;
+	}
+	return 0;
 }
 
 static int iopmem_setup_bars(struct iopmem_bus *bus)
@@ -492,34 +697,28 @@ static int iopmem_setup_bars(struct iopmem_bus *bus)
 	struct pci_dev *pdev = bus->pdev;
 	int i, rc;
 
-	/* Only with x86's PAT does a reservation decide over later mappings. */
-	if (!cached && !(IS_ENABLED(CONFIG_X86) && arch_can_pci_mmap_wc())) {
-		pci_err(pdev,
-			"this machine would map BARs cacheable, load with cached=1 if they are RAM\n");
-		return -EOPNOTSUPP;
-	}
-
 	for (i = 0; i < PCI_STD_NUM_BARS; i++) {
 		struct iopmem_bar *bar = &bus->bars[bus->num_bars];
-		struct resource *res = &pdev->resource[i];
-		const char *unfit;
+		const char *ineligible;
 
-		if (!res->flags)
+		if (!pdev->resource[i].flags)
 			continue;
 
-		unfit = iopmem_bar_unfit(res, i);
-		if (unfit) {
-			pci_info(pdev, "BAR %d %pR: %s, passed over\n", i, res,
-				 unfit);
+		*bar = (struct iopmem_bar) { .bus = bus, .index = i };
+		ineligible = iopmem_bar_ineligible(bar);
+		if (ineligible) {
+			pci_info(pdev, "BAR %d %pR: %s, skipped\n", i,
+				 &pdev->resource[i], ineligible);
 			continue;
 		}
 
-		bar->bus = bus;
-		bar->index = i;
 		rc = iopmem_setup_bar(bar);
 		if (rc)
+			iopmem_release_bar(bar);
+		else
+			bus->num_bars++;
+		if (rc && rc != -ENODEV)
 			return rc;
-		bus->num_bars++;
 	}
 
 	if (!bus->num_bars) {
@@ -532,8 +731,7 @@ static int iopmem_setup_bars(struct iopmem_bus *bus)
 
 static int iopmem_create_region(struct iopmem_bus *bus, struct iopmem_bar *bar)
 {
-	struct pci_dev *pdev = bar->bus->pdev;
-	struct resource res = pdev->resource[bar->index];
+	struct resource res = bus->pdev->resource[bar->index];
 	unsigned long dimm_flags = 0, cmd_mask = 0;
 	struct nd_mapping_desc mapping = {};
 	struct nd_region_desc ndr_desc = {
@@ -543,7 +741,7 @@ static int iopmem_create_region(struct iopmem_bus *bus, struct iopmem_bar *bar)
 		.attr_groups = iopmem_region_attribute_groups,
 		.nd_set = &bar->nd_set,
 		.provider_data = bar,
-		.numa_node = dev_to_node(&pdev->dev),
+		.numa_node = dev_to_node(&bus->pdev->dev),
 		/* so that kmem cannot make system RAM of a BAR */
 		.target_node = NUMA_NO_NODE,
 		.flush = iopmem_flush,
@@ -580,163 +778,229 @@ static int iopmem_create_region(struct iopmem_bus *bus, struct iopmem_bar *bar)
 
 	if (!nvdimm_pmem_region_create(bus->nvdimm_bus, &ndr_desc))
 		return -ENOMEM;
-
-	if (pci_bus_address(pdev, bar->index) != pci_resource_start(pdev, bar->index))
-		pci_warn(pdev,
-			 "BAR %d: bus and CPU address differ, without an IOMMU only DMA to the region's bus_address reaches it\n",
-			 bar->index);
 	return 0;
 }
 
-static void iopmem_disable_device(void *pdev)
+static int iopmem_register(struct iopmem_bus *bus)
 {
-	pci_disable_device(pdev);
+	struct device *dev;
+	int i, rc;
+
+	bus->desc.module = THIS_MODULE;
+	bus->desc.ndctl = iopmem_ctl;
+	bus->desc.provider_name = bus->provider;
+	snprintf(bus->provider, sizeof(bus->provider), "iopmem-%s",
+		 pci_name(bus->pdev));
+
+	bus->nvdimm_bus = nvdimm_bus_register(&bus->pdev->dev, &bus->desc);
+	if (!bus->nvdimm_bus)
+		return -ENOMEM;
+
+	dev = to_nvdimm_bus_dev(bus->nvdimm_bus);
+	bus->bound_nb.notifier_call = iopmem_bound_notify;
+	rc = bus_register_notifier(dev->bus, &bus->bound_nb);
+	if (rc)
+		return rc;
+
+	/* Without its own driver, a bus leaves its regions behind when it goes. */
+	if (device_attach(dev) <= 0)
+		return -ENXIO;
+
+	for (i = 0; i < bus->num_bars; i++) {
+		rc = iopmem_create_region(bus, &bus->bars[i]);
+		if (rc)
+			return rc;
+	}
+	return 0;
 }
 
-/* Memory decoding only: a target needs neither I/O ports nor bus mastering. */
-static int iopmem_enable_device(struct pci_dev *pdev)
+/*
+ * A file system with DAX uses the struct pages of its files until it has been
+ * unmounted, also after it has been shut down, and would oops without them. So
+ * wait, as vfio does for its users, and say so every 10 seconds.
+ *
+ * The wait holds the function's device lock, which the system wants, too, when
+ * it goes down or wakes up. So do not wait, and answer false, when it goes down,
+ * or when a hot-unplug meets processes that are frozen.
+ */
+static bool iopmem_wait_idle(struct iopmem_bus *bus)
 {
-	int rc;
+	bool idle = false;
+	int i;
 
-	rc = pci_enable_device_mem(pdev);
-	if (rc) {
-		pci_err(pdev,
-			"cannot be enabled (%d), a BAR without an address wants pci=realloc\n",
-			rc);
-		return rc;
+	atomic_inc(&waiting);
+	for (i = 0; !READ_ONCE(going_down); i++) {
+		idle = !iopmem_kill_idle(bus, i % 100 == 0);
+		if (idle || (READ_ONCE(sleeping) && current->flags & PF_KTHREAD))
+			break;
+		msleep(100);
 	}
-	return devm_add_action_or_reset(&pdev->dev, iopmem_disable_device,
-					pdev);
+	atomic_dec(&waiting);
+	return idle;
+}
+
+/* Where the disks are in use and cannot be waited for, all stays as it is. */
+static void iopmem_free(struct iopmem_bus *bus)
+{
+	struct device *dev;
+	int i;
+
+	if (bus->nvdimm_bus) {
+		if (!iopmem_wait_idle(bus))
+			return;
+		/* A flush may still queue the work, until the bus is gone. */
+		dev = to_nvdimm_bus_dev(bus->nvdimm_bus);
+		bus_unregister_notifier(dev->bus, &bus->bound_nb);
+		WRITE_ONCE(bus->removing, true);
+		cancel_work_sync(&bus->kill);
+		nvdimm_bus_unregister(bus->nvdimm_bus);
+		cancel_work_sync(&bus->kill);
+	}
+
+	for (i = 0; i < bus->num_bars; i++)
+		iopmem_release_bar(&bus->bars[i]);
+	pci_disable_device(bus->pdev);
+	kfree(bus);
+}
+
+static void iopmem_remove(struct pci_dev *pdev)
+{
+	if (!pci_device_is_present(pdev))
+		iopmem_mark_failed(pci_get_drvdata(pdev), "is gone");
+	iopmem_free(pci_get_drvdata(pdev));
+}
+
+/* Why this machine cannot have the BARs mapped, or NULL if it can. */
+static const char *iopmem_unsupported(struct iopmem_bus *bus)
+{
+	/* Only with x86's PAT does a reservation decide over later mappings. */
+	if (!bus->cached &&
+	    !(IS_ENABLED(CONFIG_X86) && arch_can_pci_mmap_wc()))
+		return "this machine would map its BARs cacheable, name it in cached= if it is RAM";
+	/* The CPU would encrypt what it stores, and other devices would not. */
+	if (cc_platform_has(CC_ATTR_MEM_ENCRYPT))
+		return "this machine encrypts memory (SME, SEV, TDX), which a BAR cannot be";
+	return NULL;
 }
 
 static int iopmem_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
 	struct iopmem_bus *bus;
+	const char *unsupported;
+	u64 size = 0;
 	int i, rc;
 
-	bus = devm_kzalloc(&pdev->dev, sizeof(*bus), GFP_KERNEL);
+	bus = kzalloc_node(sizeof(*bus), GFP_KERNEL, dev_to_node(&pdev->dev));
 	if (!bus)
 		return -ENOMEM;
 
 	bus->pdev = pdev;
+	bus->cached = pci_match_id(cached_ids, pdev);
+	INIT_WORK(&bus->kill, iopmem_kill);
 
-	rc = iopmem_enable_device(pdev);
-	if (rc)
+	/* no I/O ports, and no bus mastering: a target needs neither */
+	rc = pci_enable_device_mem(pdev);
+	if (rc) {
+		pci_err(pdev,
+			"cannot be enabled (%d), a BAR without an address wants pci=realloc\n",
+			rc);
+		kfree(bus);
 		return rc;
-
-	if (!pci_device_is_present(pdev)) {
-		pci_err(pdev, "does not answer, power it up or put it in again\n");
-		return -ENODEV;
 	}
 
-	rc = iopmem_setup_bars(bus);
-	if (rc)
-		return rc;
-
-	/* before there is anything to flush */
+	/* before there is anything to flush, and for a reset or an error */
 	pci_set_drvdata(pdev, bus);
 	pci_save_state(pdev);
+	pci_aer_clear_nonfatal_status(pdev);
 
-	bus->desc.module = THIS_MODULE;
-	bus->desc.ndctl = iopmem_ctl;
-	bus->desc.provider_name = devm_kasprintf(&pdev->dev, GFP_KERNEL,
-						 "iopmem-%s", pci_name(pdev));
-	if (!bus->desc.provider_name)
-		return -ENOMEM;
-
-	bus->nvdimm_bus = nvdimm_bus_register(&pdev->dev, &bus->desc);
-	if (!bus->nvdimm_bus)
-		return -ENOMEM;
-
-	/* Without its own driver, a bus leaves its regions behind when it goes. */
-	if (device_attach(to_nvdimm_bus_dev(bus->nvdimm_bus)) <= 0) {
-		rc = -ENXIO;
-		goto err_unregister;
+	unsupported = iopmem_unsupported(bus);
+	if (unsupported) {
+		pci_err(pdev, "%s\n", unsupported);
+		rc = -EOPNOTSUPP;
+	} else if (!pci_device_is_present(pdev)) {
+		pci_err(pdev, "does not answer, power it up or put it in again\n");
+		rc = -ENODEV;
+	} else {
+		rc = iopmem_setup_bars(bus);
+	}
+	if (!rc)
+		rc = iopmem_register(bus);
+	if (rc) {
+		iopmem_free(bus);
+		return rc;
 	}
 
-	for (i = 0; i < bus->num_bars; i++) {
-		rc = iopmem_create_region(bus, &bus->bars[i]);
-		if (rc)
-			goto err_unregister;
-	}
-
+	bound = true;
+	for (i = 0; i < bus->num_bars; i++)
+		size += pci_resource_len(pdev, bus->bars[i].index);
+	pci_info(pdev, "regions: %d, %llu MiB in all, see \"ndctl list -RN -b %s\"\n",
+		 bus->num_bars, size / SZ_1M, bus->provider);
 	return 0;
-
-err_unregister:
-	nvdimm_bus_unregister(bus->nvdimm_bus);
-	return rc;
 }
 
 /*
- * Is a block device below @dev open? Those that are not take no more I/O from
- * here on, so that nothing can be mounted from them any more. Who opens one just
- * then gets errors from it, and is waited for.
+ * The PCI core tells all functions below a port of the error of one. Is it this
+ * function's, or that of a bridge on the way to it? Where the registers cannot
+ * tell, since they do not exist or the firmware clears them, it is.
  */
-static int iopmem_retire_disks(struct device *dev, void *say_for)
+static bool iopmem_has_error(struct pci_dev *pdev)
 {
-	struct pci_dev *pdev = say_for;
-	struct gendisk *disk;
+	u32 status, mask;
+	u16 aer;
 
-	if (!dev->class || strcmp(dev->class->name, "block"))
-		return device_for_each_child(dev, say_for, iopmem_retire_disks);
-
-	disk = dev_to_disk(dev);
-	if (!disk_openers(disk) && !test_bit(GD_DEAD, &disk->state)) {
-		/* Until 6.1 the next call does not, and buffered reads hang. */
-		blk_queue_flag_set(QUEUE_FLAG_DYING, disk->queue);
-		blk_mark_disk_dead(disk);
+	if (!pci_find_host_bridge(pdev->bus)->native_aer)
+		return true;
+	for (; pdev; pdev = pci_upstream_bridge(pdev)) {
+		if (!pci_is_pcie(pdev))
+			continue;
+		aer = pci_find_ext_capability(pdev, PCI_EXT_CAP_ID_ERR);
+		if (!aer)
+			return true;
+		pci_read_config_dword(pdev, aer + PCI_ERR_UNCOR_STATUS, &status);
+		pci_read_config_dword(pdev, aer + PCI_ERR_UNCOR_MASK, &mask);
+		if (PCI_POSSIBLE_ERROR(status) || status & ~mask)
+			return true;
 	}
-	if (!disk_openers(disk))
-		return 0;
-
-	if (pdev)
-		pci_warn(pdev,
-			 "%s is in use, unmount or close it: removal waits\n",
-			 dev_name(dev));
-	return 1;
+	return false;
 }
 
-/*
- * A file system with DAX uses the struct pages of its files until it has been
- * unmounted, and would oops without them. So wait, as vfio does for its users,
- * and say so every 10 seconds.
- *
- * Not by devm: the PCI core may let the function sleep before devm's turn.
- */
-static void iopmem_remove(struct pci_dev *pdev)
+/* Around a reset, stores go nowhere and memory may be cleared. */
+static void iopmem_reset_prepare(struct pci_dev *pdev)
 {
-	struct iopmem_bus *bus = pci_get_drvdata(pdev);
-	int i;
-
-	for (i = 0; device_for_each_child(&pdev->dev, i % 100 ? NULL : pdev,
-					  iopmem_retire_disks); i++)
-		msleep(100);
-	nvdimm_bus_unregister(bus->nvdimm_bus);
-}
-
-/*
- * Around a reset, stores go nowhere and memory may be cleared, and who stored
- * is not told. So no flush succeeds from then on.
- */
-static void iopmem_lose(struct pci_dev *pdev)
-{
-	struct iopmem_bus *bus = pci_get_drvdata(pdev);
-
-	WRITE_ONCE(bus->lost, true);
-	pci_err(pdev,
-		"reset or link error, flushes fail from here on: check the data, unbind and bind again\n");
+	iopmem_mark_failed(pci_get_drvdata(pdev), "reset");
 }
 
 static pci_ers_result_t iopmem_error_detected(struct pci_dev *pdev,
 					      pci_channel_state_t state)
 {
-	iopmem_lose(pdev);
-	return state == pci_channel_io_normal ? PCI_ERS_RESULT_CAN_RECOVER :
-						PCI_ERS_RESULT_NEED_RESET;
+	/* From 7.3 on, all are told of a permanent failure, too. */
+	if (state == pci_channel_io_frozen ||
+	    pdev->error_state == pci_channel_io_perm_failure ||
+	    iopmem_has_error(pdev))
+		iopmem_mark_failed(pci_get_drvdata(pdev), "link error");
+
+	switch (state) {
+	case pci_channel_io_normal:
+		return PCI_ERS_RESULT_CAN_RECOVER;
+	case pci_channel_io_frozen:
+		return PCI_ERS_RESULT_NEED_RESET;
+	default:
+		return PCI_ERS_RESULT_DISCONNECT;
+	}
 }
 
+/*
+ * After a nonfatal error, another function's driver may have asked for a reset.
+ * Up to 6.12 the PCI core calls this without one.
+ */
 static pci_ers_result_t iopmem_slot_reset(struct pci_dev *pdev)
 {
+	u16 command;
+
+	pci_read_config_word(pdev, PCI_COMMAND, &command);
+	if (pdev->is_virtfn || PCI_POSSIBLE_ERROR(command) ||
+	    !(command & PCI_COMMAND_MEMORY))
+		iopmem_mark_failed(pci_get_drvdata(pdev), "reset");
 	pci_restore_state(pdev);
 	pci_save_state(pdev);
 	return PCI_ERS_RESULT_RECOVERED;
@@ -745,10 +1009,28 @@ static pci_ers_result_t iopmem_slot_reset(struct pci_dev *pdev)
 static const struct pci_error_handlers iopmem_err_handler = {
 	.error_detected = iopmem_error_detected,
 	.slot_reset = iopmem_slot_reset,
-	.reset_prepare = iopmem_lose,
+	.reset_prepare = iopmem_reset_prepare,
 };
 
-/* What a power cycle leaves in the memory is the card's secret. */
+/* The PCI core leaves a function in D0 whose driver has saved its state. */
+static int iopmem_suspend(struct device *dev)
+{
+	return pci_save_state(to_pci_dev(dev));
+}
+
+static int iopmem_resume(struct device *dev)
+{
+	struct iopmem_bus *bus = dev_get_drvdata(dev);
+	int i;
+
+	if (pci_device_is_present(bus->pdev))
+		pci_save_state(bus->pdev);
+	for (i = 0; i < bus->num_bars; i++)
+		iopmem_check(&bus->bars[i]);
+	return 0;
+}
+
+/* Nobody but the card knows whether its memory survives a power cycle. */
 static int iopmem_freeze(struct device *dev)
 {
 	dev_err(dev, "memory need not survive hibernation, unbind first\n");
@@ -756,6 +1038,8 @@ static int iopmem_freeze(struct device *dev)
 }
 
 static const struct dev_pm_ops iopmem_pm_ops = {
+	.suspend = pm_sleep_ptr(iopmem_suspend),
+	.resume = pm_sleep_ptr(iopmem_resume),
 	.freeze = pm_sleep_ptr(iopmem_freeze),
 };
 
@@ -774,47 +1058,89 @@ static struct pci_driver iopmem_driver = {
 	.driver.pm = pm_ptr(&iopmem_pm_ops),
 };
 
-/* One entry of ids=, in the grammar of vfio-pci's parameter. */
-static int iopmem_add_id(char *entry)
+static int iopmem_reboot_notify(struct notifier_block *nb, unsigned long action,
+				void *data)
 {
-	u32 f[] = { 0, 0, PCI_ANY_ID, PCI_ANY_ID, 0, 0 };
-	char *field;
-	int n;
-
-	for (n = 0; (field = strsep(&entry, ":")); n++)
-		if (n == ARRAY_SIZE(f) || kstrtou32(field, 16, &f[n]))
-			return -EINVAL;
-	if (n < 2 || f[0] > U16_MAX || f[1] > U16_MAX)
-		return -EINVAL;
-
-	return pci_add_dynid(&iopmem_driver, f[0], f[1], f[2], f[3], f[4],
-			     f[5], 0);
+	WRITE_ONCE(going_down, true);
+	return NOTIFY_DONE;
 }
 
-static int iopmem_add_ids(void)
+static struct notifier_block iopmem_reboot_nb = {
+	.notifier_call = iopmem_reboot_notify,
+};
+
+/*
+ * Suspending would wait for the device lock that a waiting removal holds, and
+ * the removal for processes that are frozen.
+ */
+static int iopmem_pm_notify(struct notifier_block *nb, unsigned long action,
+			    void *data)
 {
-	char *copy, *rest, *entry;
-	int rc = 0;
+	bool begins = action == PM_SUSPEND_PREPARE ||
+		      action == PM_HIBERNATION_PREPARE;
 
-	if (!ids)
-		return 0;
-
-	copy = kstrdup(ids, GFP_KERNEL);
-	if (!copy)
-		return -ENOMEM;
-
-	for (rest = copy; !rc && (entry = strsep(&rest, ","));) {
-		const char *given = ids + (entry - copy);
-
-		if (!*entry)
-			continue;
-		rc = iopmem_add_id(entry);
-		if (rc == -EINVAL)
-			pr_err("ids=: \"%.*s\" is not vendor:device[:subvendor[:subdevice[:class[:class_mask]]]]\n",
-			       (int)strcspn(given, ","), given);
+	if (begins && atomic_read(&waiting)) {
+		pr_err("a removal waits for disks that are in use: unmount or close them before the system can sleep\n");
+		return notifier_from_errno(-EBUSY);
 	}
+	WRITE_ONCE(sleeping, begins);
+	return NOTIFY_DONE;
+}
 
-	kfree(copy);
+static struct notifier_block iopmem_pm_nb = {
+	.notifier_call = iopmem_pm_notify,
+};
+
+static int __init iopmem_add_bound_id(const struct pci_device_id *id)
+{
+	return pci_add_dynid(&iopmem_driver, id->vendor, id->device,
+			     id->subvendor, id->subdevice, id->class,
+			     id->class_mask, 0);
+}
+
+static int __init iopmem_add_cached_id(const struct pci_device_id *id)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(cached_ids) - 1; i++)
+		if (!cached_ids[i].vendor) {
+			cached_ids[i] = *id;
+			return 0;
+		}
+	pr_err("cached=: more than %d ids\n", IOPMEM_MAX_CACHED_IDS);
+	return -ENOSPC;
+}
+
+/*
+ * Call @add, if there is one, for each id of @list, which has the grammar of
+ * vfio-pci's parameter.
+ */
+static int __init iopmem_parse_ids(const char *name, const char *list,
+				   int (*add)(const struct pci_device_id *id))
+{
+	int n, len, rc = 0;
+
+	for (; *list && !rc; list += len + !!list[len]) {
+		struct pci_device_id id = {
+			.subvendor = PCI_ANY_ID, .subdevice = PCI_ANY_ID,
+		};
+
+		len = 0;
+		if (*list == ',')
+			continue;
+		n = sscanf(list, "%8x:%8x%n:%8x%n:%8x%n:%8x%n:%8x%n",
+			   &id.vendor, &id.device, &len, &id.subvendor, &len,
+			   &id.subdevice, &len, &id.class, &len,
+			   &id.class_mask, &len);
+		if (n < 2 || (list[len] && list[len] != ',') ||
+		    id.vendor > U16_MAX || id.device > U16_MAX) {
+			pr_err("%s=: \"%.*s\" is not vendor:device[:subvendor[:subdevice[:class[:class_mask]]]]\n",
+			       name, (int)strcspn(list, ","), list);
+			return -EINVAL;
+		}
+		if (add)
+			rc = add(&id);
+	}
 	return rc;
 }
 
@@ -823,18 +1149,36 @@ static int __init iopmem_init(void)
 	int rc;
 
 	rc = bitmap_parselist(bars, &bar_mask, PCI_STD_NUM_BARS);
-	if (rc) {
+	if (rc)
 		pr_err("bars=: \"%s\" is not a list of BARs, 0 to 5\n", bars);
+	if (!strcmp(cached, "none"))
+		memset(cached_ids, 0, sizeof(cached_ids));
+	else if (!rc)
+		rc = iopmem_parse_ids("cached", cached, iopmem_add_cached_id);
+	if (!rc)
+		rc = iopmem_parse_ids("ids", ids, NULL);
+	if (rc)
 		return rc;
-	}
 
+	register_reboot_notifier(&iopmem_reboot_nb);
+	register_pm_notifier(&iopmem_pm_nb);
 	rc = pci_register_driver(&iopmem_driver);
 	if (rc)
-		return rc;
+		goto err_notifiers;
 
-	rc = iopmem_add_ids();
+	rc = iopmem_parse_ids("ids", ids, iopmem_add_bound_id);
 	if (rc)
-		pci_unregister_driver(&iopmem_driver);
+		goto err_driver;
+
+	if (!bound)
+		pr_info("no function bound, name one by ids= or driver_override\n");
+	return 0;
+
+err_driver:
+	pci_unregister_driver(&iopmem_driver);
+err_notifiers:
+	unregister_pm_notifier(&iopmem_pm_nb);
+	unregister_reboot_notifier(&iopmem_reboot_nb);
 	return rc;
 }
 module_init(iopmem_init);
@@ -842,9 +1186,15 @@ module_init(iopmem_init);
 static void __exit iopmem_exit(void)
 {
 	pci_unregister_driver(&iopmem_driver);
+	unregister_pm_notifier(&iopmem_pm_nb);
+	unregister_reboot_notifier(&iopmem_reboot_nb);
 }
 module_exit(iopmem_exit);
 
 MODULE_DESCRIPTION("PCIe BAR memory as a persistent memory region");
 MODULE_AUTHOR("iopmem developers");
 MODULE_LICENSE("GPL");
+/* Only out of tree: DKMS compares it. */
+#ifdef IOPMEM_VERSION
+MODULE_VERSION(IOPMEM_VERSION);
+#endif

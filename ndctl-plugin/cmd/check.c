@@ -217,8 +217,8 @@ static void check_bar(struct check *c, struct iopmem_bar *bar)
 	if (iopmem_bar_get_region(bar))
 		find(c, OK, NULL, "BAR %u: is a region", index);
 	else if (!unfit && iopmem_function_get_state(c->fn) == IOPMEM_STATE_BOUND)
-		find(c, WARNING, "look for \"passed over\" in the kernel log",
-		     "BAR %u: was passed over when the function was bound", index);
+		find(c, WARNING, "look for \"skipped\" in the kernel log",
+		     "BAR %u: was skipped when the function was bound", index);
 	else if (!unfit)
 		find(c, OK, NULL, "BAR %u: can be a region", index);
 	else if (!memory)
@@ -275,15 +275,15 @@ static void check_memory_type(struct check *c, struct iopmem_bar *bar)
 		find(c, OK, NULL, "BAR %u: the kernel maps it write-combining",
 		     index);
 	else if (!strncmp(type, "uncached", 8))
-		find(c, WARNING, c->module.cached ?
-		     "load iopmem_bus without cached=1" : remap,
+		find(c, WARNING, iopmem_bar_is_cached(bar) ?
+		     "leave the card out of iopmem_bus's parameter cached=" :
+		     remap,
 		     "BAR %u: the kernel maps it %s, which is right, and slow",
 		     index, type);
-	else if (c->module.cached)
-		find(c, WARNING,
-		     "load iopmem_bus without cached=1, if the BAR is not RAM as ivshmem's",
-		     "BAR %u: the kernel maps it %s, as cached=1 says", index,
-		     type);
+	else if (iopmem_bar_is_cached(bar))
+		find(c, OK, NULL,
+		     "BAR %u: the kernel maps it %s, as RAM, which the driver knows the card as",
+		     index, type);
 	else
 		find(c, ERROR, remap,
 		     "BAR %u: the kernel maps it %s, so that the CPU's caches can hide what devices wrote",
@@ -291,19 +291,22 @@ static void check_memory_type(struct check *c, struct iopmem_bar *bar)
 }
 
 /* Which is not shown. The driver looks what becomes of a write-back mapping. */
-static void check_default_mtrr(struct check *c, unsigned int index)
+static void check_default_mtrr(struct check *c, struct iopmem_bar *bar)
 {
+	unsigned int index = iopmem_bar_get_index(bar);
+
 	if (iopmem_is_virtual_machine(c->ctx))
 		find(c, OK, NULL,
 		     "BAR %u: no MTRR has it, so that it is of the default type; in a virtual machine the hypervisor decides",
 		     index);
 	else if (iopmem_function_get_state(c->fn) == IOPMEM_STATE_BOUND &&
-		 !c->module.cached)
+		 !iopmem_bar_is_cached(bar))
 		find(c, OK, NULL,
 		     "BAR %u: no MTRR has it, so that it is of the default type; the driver has found that not to be write-back",
 		     index);
 	else
-		find(c, UNKNOWN, "bind it, without cached=1: the driver finds out",
+		find(c, UNKNOWN,
+		     "bind it, with the card left out of cached=: the driver finds out",
 		     "BAR %u: no MTRR has it, so that it is of the default type",
 		     index);
 }
@@ -316,7 +319,7 @@ static void check_mtrr(struct check *c, struct iopmem_bar *bar)
 
 	c->rule = "mtrr";
 	if (rc == -ENXIO)
-		check_default_mtrr(c, index);
+		check_default_mtrr(c, bar);
 	else if (rc < 0)
 		find_unknown(c, rc);
 	else if (strcmp(type, "write-back") && strcmp(type, "mixed"))
@@ -325,12 +328,12 @@ static void check_mtrr(struct check *c, struct iopmem_bar *bar)
 		find(c, OK, NULL,
 		     "BAR %u: the MTRRs make it %s; in a virtual machine the hypervisor decides",
 		     index, type);
-	else if (c->module.cached)
+	else if (iopmem_bar_is_cached(bar))
 		find(c, WARNING, NULL, "BAR %u: the MTRRs make it %s, which is only right for RAM",
 		     index, type);
 	else
 		find(c, ERROR,
-		     "have the firmware make it uncached, or load with cached=1 if it is RAM",
+		     "have the firmware make it uncached, or name the card in cached= if it is RAM",
 		     "BAR %u: the MTRRs make it %s, so that user mappings can be cacheable",
 		     index, type);
 }
@@ -389,7 +392,7 @@ static void check_namespaces(struct check *c, struct ndctl_region *region)
 			 "ndctl create-namespace -f -e %s -m %s --map=mem # its contents are lost, save them before",
 			 name, namespace_mode(ndns));
 		find(c, WARNING, fix,
-		     "%s: its struct pages are on the card (map: dev), so that the CPU reads and writes them over PCIe, which is slow",
+		     "%s: its struct pages are on the card (map: dev), which is slow, and a card that is lost or reset damages the kernel's own data",
 		     name);
 	}
 	if (n && !found)
@@ -420,8 +423,7 @@ static void count_initiators(struct check *c, unsigned int *translated,
 	}
 }
 
-static void check_bus_address(struct check *c, struct iopmem_bar *bar,
-			      unsigned int plain)
+static void check_bus_address(struct check *c, struct iopmem_bar *bar)
 {
 	unsigned int index = iopmem_bar_get_index(bar);
 	uint64_t address;
@@ -432,15 +434,11 @@ static void check_bus_address(struct check *c, struct iopmem_bar *bar,
 		find_unknown(c, rc);
 	else if (address == iopmem_bar_get_resource(bar))
 		find(c, OK, NULL, "BAR %u: bus and CPU address are equal", index);
-	else if (!plain)
-		find(c, OK, NULL,
-		     "BAR %u: bus and CPU address differ, and the IOMMU translates for all initiators",
-		     index);
 	else
 		find(c, ERROR,
-		     "boot with the IOMMU on (intel_iommu=on, or as your platform has it), or use only bare DMA engines that are given bus addresses",
-		     "BAR %u: bus and CPU address differ, and for %u of the possible initiators no IOMMU translates: their DMA goes elsewhere",
-		     index, plain);
+		     "put the card below a host bridge that passes addresses on unchanged",
+		     "BAR %u: bus and CPU address differ, so the driver skips it: DMA would go elsewhere",
+		     index);
 }
 
 static void check_memory(struct check *c)
@@ -557,7 +555,7 @@ static void check_function(struct check *c, struct iopmem_function *fn)
 		if (!region && iopmem_bar_get_unfit(bar))
 			continue;
 		check_mtrr(c, bar);
-		check_bus_address(c, bar, plain);
+		check_bus_address(c, bar);
 		if (!region)
 			continue;
 		check_memory_type(c, bar);

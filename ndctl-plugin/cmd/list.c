@@ -316,7 +316,7 @@ static int add_bar(struct json_object *to, struct iopmem_bar *bar,
 		state = "passed-over";
 	} else if (iopmem_function_get_state(fn) == IOPMEM_STATE_BOUND) {
 		state = "passed-over";
-		unfit = "passed over when it was bound, the kernel log says why";
+		unfit = "skipped when it was bound, the kernel log says why";
 	}
 
 	json_add_int(j, "bar", iopmem_bar_get_index(bar));

@@ -120,6 +120,17 @@ EXPORT int iopmem_bar_get_bus_address(struct iopmem_bar *bar,
 	return address_from_region(bar, address);
 }
 
+EXPORT bool iopmem_bar_is_cached(struct iopmem_bar *bar)
+{
+	char path[PATH_MAX], buf[8];
+
+	if (!iopmem_bar_get_region(bar))
+		return false;
+	snprintf(path, sizeof(path), SYSFS_ND "/%s/iopmem/cached",
+		 ndctl_region_get_devname(bar->region.ndctl));
+	return sysfs_read(path, buf, sizeof(buf)) > 0 && buf[0] == '1';
+}
+
 static void bar_mask_read(struct iopmem_ctx *ctx)
 {
 	char buf[64];

@@ -371,6 +371,13 @@ uint64_t iopmem_bar_get_resource(struct iopmem_bar *bar);
 int iopmem_bar_get_bus_address(struct iopmem_bar *bar, uint64_t *address);
 
 /*
+ * iopmem_bar_is_cached - does the driver take it for RAM, to be mapped cacheable?
+ *
+ * From the region's attribute "cached"; false where the BAR has no region.
+ */
+bool iopmem_bar_is_cached(struct iopmem_bar *bar);
+
+/*
  * iopmem_bar_get_unfit - why the driver would pass the BAR over, or NULL
  *
  * In the words of the driver's log. It knows the rules that user space can
@@ -582,7 +589,6 @@ int iopmem_get_kernel_option(struct iopmem_ctx *ctx, const char *name);
  * @has_signature: its file is signed
  * @taints_unsigned: the kernel did not accept a signature when it was loaded
  * @must_be_signed: the kernel loads only signed modules
- * @cached: it was loaded with cached=1
  */
 struct iopmem_module {
 	bool loaded;
@@ -591,7 +597,6 @@ struct iopmem_module {
 	bool has_signature;
 	bool taints_unsigned;
 	bool must_be_signed;
-	bool cached;
 };
 
 /* Errors: -ENOMEM, or what keeps the file from being read. */

@@ -78,7 +78,6 @@ EXPORT int iopmem_get_module(struct iopmem_ctx *ctx, struct iopmem_module *m)
 	m->loaded = sysfs_read("/sys/module/" MODULE "/initstate", state,
 			       sizeof(state)) > 0;
 	module_flag("/sys/module/" MODULE "/taint", 'E', &m->taints_unsigned);
-	module_flag("/sys/module/" MODULE "/parameters/cached", 'Y', &m->cached);
 	module_flag("/sys/module/module/parameters/sig_enforce", 'Y',
 		    &m->must_be_signed);
 

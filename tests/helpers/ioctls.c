@@ -199,7 +199,7 @@ static void check_success(unsigned int nr, int which, const unsigned char *p,
 	switch (nr) {
 	case ND_CMD_GET_CONFIG_SIZE:
 		memcpy(status, p, sizeof(status));
-		if (status[0] || status[1] != AREA || status[2] != AREA)
+		if (status[0] || status[1] != AREA || status[2] != MAX_XFER)
 			bad("size: %u %u %u", status[0], status[1], status[2]);
 		break;
 	case ND_CMD_GET_CONFIG_DATA:

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define AREA	(128 << 10)
+#define MAX_XFER	(4 << 10)	/* of a label command, as the driver says */
 #define INDEX	256		/* an index block, in an area of this size */
 #define LABELS	(2 * INDEX)	/* where the labels begin */
 
