@@ -139,3 +139,24 @@ test_beside_flushes() {
 	create pair0 raw -s 16M
 	run "dd if=/dev/zero of=$NODE bs=4K count=1 conv=fsync status=none"
 }
+
+test_lost_meanwhile() {
+	local i region at=$(((64 << 20) - (128 << 10)))
+	shows "the area's first word changes while labels are written elsewhere: the next label command fails, however far the one at that moment was"
+	blank pair0
+	load
+	attach pair0
+	region=$(region_of pair0)
+	run "ndctl disable-region $region && ndctl init-labels -f nmem0"
+	for i in {1..6}; do
+		launch "exec labelcmd until /dev/nmem0 8192 4096" 'grep -q filling $said'
+		printf word | dd of="$DIR/pair0.bar" bs=4 seek=$((at / 4)) conv=notrunc status=none
+		ended
+		run "tail -n 1 $SAID"
+		is "it ends with, $i" EIO "$OUT"
+		detach pair0
+		printf NAME | dd of="$DIR/pair0.bar" bs=4 seek=$((at / 4)) conv=notrunc status=none
+		attach pair0
+		run "ndctl disable-region $(region_of pair0)"
+	done
+}

@@ -328,6 +328,7 @@ static int iopmem_set_labels(struct iopmem_bar *bar,
 			       sizeof(u32));
 	int rc = iopmem_check_span(cmd->in_offset, cmd->in_length, used, len);
 	void *to = bar->label_area + cmd->in_offset;
+	u32 sig = bar->label_sig;
 	bool kept;
 
 	if (!rc)
@@ -336,6 +337,11 @@ static int iopmem_set_labels(struct iopmem_bar *bar,
 		return rc;
 	memset(cmd->in_buf + cmd->in_length, 0, sizeof(u32));
 
+	/* What is written, and not what a card that fails meanwhile answers */
+	if (cmd->in_offset < sizeof(sig))
+		memcpy((void *)&sig + cmd->in_offset, cmd->in_buf,
+		       min_t(size_t, cmd->in_length, sizeof(sig) - cmd->in_offset));
+
 	/* libnvdimm runs one label command of a bus at a time. */
 	raw_write_seqcount_begin(&bar->label_seq);
 	wmb(); /* as the reader's rmb() */
@@ -343,7 +349,7 @@ static int iopmem_set_labels(struct iopmem_bar *bar,
 	mb(); /* drain the write-combining buffers ahead of the read */
 	kept = !memcmp(to, cmd->in_buf, cmd->in_length);
 	if (kept)
-		WRITE_ONCE(bar->label_sig, READ_ONCE(*(u32 *)bar->label_area));
+		WRITE_ONCE(bar->label_sig, sig);
 	raw_write_seqcount_end(&bar->label_seq);
 
 	rc = iopmem_check(bar);

@@ -6,6 +6,8 @@
  * labelcmd beside /dev/nmemN FILE COUNT	changes the first bytes so often, and
  *	another process meanwhile writes "1" to FILE as often; prints how many of
  *	either failed
+ * labelcmd until /dev/nmemN OFFSET LENGTH	fills this again and again until that
+ *	fails
  * labelcmd other /dev/nmemN NUMBER		any other command
  *
  * The label commands by the bare ioctl, so that offsets and lengths arrive at
@@ -109,6 +111,22 @@ static unsigned int change(int fd, unsigned int count)
 	return failed;
 }
 
+static int until(int fd, uint32_t offset, uint32_t length)
+{
+	struct nd_cmd_set_config_hdr *cmd =
+		buffer(sizeof(*cmd) + length + sizeof(uint32_t));
+
+	cmd->in_offset = offset;
+	cmd->in_length = length;
+	memset(cmd->in_buf, 0x5a, length);
+	puts("filling");
+	fflush(stdout);
+	while (command(fd, ND_IOCTL_SET_CONFIG_DATA, cmd) >= 0)
+		;
+	puts(strerrorname_np(errno));
+	return 0;
+}
+
 static unsigned int write_ones(const char *file, unsigned int count)
 {
 	unsigned int failed = 0;
@@ -152,7 +170,7 @@ int main(int argc, char **argv)
 	int fd;
 
 	if (argc < 3)
-		errx(2, "usage: labelcmd size|get|set|beside|other /dev/nmemN ...");
+		errx(2, "usage: labelcmd size|get|set|beside|until|other /dev/nmemN ...");
 	fd = open(argv[2], O_RDWR);
 	if (fd < 0)
 		err(1, "%s", argv[2]);
@@ -164,7 +182,9 @@ int main(int argc, char **argv)
 		return set(fd, strtoul(argv[3], NULL, 0), strtoul(argv[4], NULL, 0));
 	if (!strcmp(argv[1], "beside") && argc == 5)
 		return beside(fd, argv[3], strtoul(argv[4], NULL, 0));
+	if (!strcmp(argv[1], "until") && argc == 5)
+		return until(fd, strtoul(argv[3], NULL, 0), strtoul(argv[4], NULL, 0));
 	if (!strcmp(argv[1], "other") && argc == 4)
 		return other(fd, strtoul(argv[3], NULL, 0));
-	errx(2, "usage: labelcmd size|get|set|beside|other /dev/nmemN ...");
+	errx(2, "usage: labelcmd size|get|set|beside|until|other /dev/nmemN ...");
 }
