@@ -26,7 +26,6 @@
 #include <linux/nd.h>
 #include <linux/ndctl.h>
 #include <linux/pci.h>
-#include <linux/reboot.h>
 #include <linux/seqlock.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
@@ -67,8 +66,8 @@ static struct pci_device_id cached_ids[1 + IOPMEM_MAX_CACHED_IDS + 1] = {
 /* A function has been bound since the module was loaded. */
 static bool bound;
 
-/* The system goes down, or it sleeps and its processes are frozen. */
-static bool going_down, sleeping;
+/* The system sleeps, and its processes are frozen. */
+static bool sleeping;
 
 /* The number of removals that wait for open disks */
 static atomic_t waiting = ATOMIC_INIT(0);
@@ -835,7 +834,7 @@ static bool iopmem_wait_idle(struct iopmem_bus *bus)
 	int i;
 
 	atomic_inc(&waiting);
-	for (i = 0; !READ_ONCE(going_down); i++) {
+	for (i = 0; system_state <= SYSTEM_RUNNING; i++) {
 		idle = !iopmem_kill_idle(bus, i % 100 == 0);
 		if (idle || (READ_ONCE(sleeping) && current->flags & PF_KTHREAD))
 			break;
@@ -1064,17 +1063,6 @@ static struct pci_driver iopmem_driver = {
 	.driver.pm = pm_ptr(&iopmem_pm_ops),
 };
 
-static int iopmem_reboot_notify(struct notifier_block *nb, unsigned long action,
-				void *data)
-{
-	WRITE_ONCE(going_down, true);
-	return NOTIFY_DONE;
-}
-
-static struct notifier_block iopmem_reboot_nb = {
-	.notifier_call = iopmem_reboot_notify,
-};
-
 /*
  * Suspending would wait for the device lock that a waiting removal holds, and
  * the removal for processes that are frozen.
@@ -1166,11 +1154,10 @@ static int __init iopmem_init(void)
 	if (rc)
 		return rc;
 
-	register_reboot_notifier(&iopmem_reboot_nb);
 	register_pm_notifier(&iopmem_pm_nb);
 	rc = pci_register_driver(&iopmem_driver);
 	if (rc)
-		goto err_notifiers;
+		goto err_notifier;
 
 	rc = iopmem_parse_ids("ids", ids, iopmem_add_bound_id);
 	if (rc)
@@ -1182,9 +1169,8 @@ static int __init iopmem_init(void)
 
 err_driver:
 	pci_unregister_driver(&iopmem_driver);
-err_notifiers:
+err_notifier:
 	unregister_pm_notifier(&iopmem_pm_nb);
-	unregister_reboot_notifier(&iopmem_reboot_nb);
 	return rc;
 }
 module_init(iopmem_init);
@@ -1193,7 +1179,6 @@ static void __exit iopmem_exit(void)
 {
 	pci_unregister_driver(&iopmem_driver);
 	unregister_pm_notifier(&iopmem_pm_nb);
-	unregister_reboot_notifier(&iopmem_reboot_nb);
 }
 module_exit(iopmem_exit);
 
