@@ -455,6 +455,30 @@ test_suspend_forgets() {
 
 runs_in hotplug slow
 
+test_restored() {
+	shows "a hibernated system, in which the function was not bound, is fetched by a kernel that has bound it"
+	load
+	run "mkswap /dev/nvme0n1 >/dev/null && swapon /dev/nvme0n1
+		cat >/tmp/sleep.sh <<-'END'
+			echo shutdown >/sys/power/disk
+			echo 0 >/sys/power/image_size
+			echo disk >/sys/power/state
+			echo iopmem-restored: \$? >/dev/kmsg
+		END"
+	parting "bash /tmp/sleep.sh"
+	await 120 '! vm_alive' || bad "hibernation" "the machine to end" "$(case_log | tail -n 5)"
+	vm_boot hotplug "$work" || bad "vm_boot" "the machine" "none"
+	guest "echo iopmem-case: $CASE_NUMBER >/dev/kmsg"
+	blank card
+	load
+	attach card
+	parting 'cat /sys/class/block/nvme0n1/dev >/sys/power/resume'
+	await 60 'case_log | grep -q iopmem-restored:' || bad "kernel log" "the hibernated system" "$(case_log | tail -n 5)"
+	used_up
+	like "the hibernated system" "iopmem-restored: 0" "$(case_log)"
+	unlike "this one's driver" "unbind first" "$(case_log)"
+}
+
 test_suspend_fatal_error() {
 	local said
 	shows "a fatal error after a suspend: memory decoding and the BAR's address are there again, as before both"

@@ -66,8 +66,8 @@ static struct pci_device_id cached_ids[1 + IOPMEM_MAX_CACHED_IDS + 1] = {
 /* A function has been bound since the module was loaded. */
 static bool bound;
 
-/* The system sleeps, and its processes are frozen. */
-static bool sleeping;
+/* The system suspends or hibernates, as its notifier says, or 0 */
+static unsigned long sleeping;
 
 /* The number of removals that wait for open disks */
 static atomic_t waiting = ATOMIC_INIT(0);
@@ -1035,9 +1035,15 @@ static int iopmem_resume(struct device *dev)
 	return 0;
 }
 
-/* Nobody but the card knows whether its memory survives a power cycle. */
+/*
+ * Nobody but the card knows whether its memory survives a power cycle. The
+ * kernel that only fetches an image is left in peace: in the image's system the
+ * function was not bound.
+ */
 static int iopmem_freeze(struct device *dev)
 {
+	if (READ_ONCE(sleeping) != PM_HIBERNATION_PREPARE)
+		return 0;
 	dev_err(dev, "memory need not survive hibernation, unbind first\n");
 	return -EBUSY;
 }
@@ -1077,7 +1083,7 @@ static int iopmem_pm_notify(struct notifier_block *nb, unsigned long action,
 		pr_err("a removal waits for disks that are in use: unmount or close them before the system can sleep\n");
 		return notifier_from_errno(-EBUSY);
 	}
-	WRITE_ONCE(sleeping, begins);
+	WRITE_ONCE(sleeping, begins ? action : 0);
 	return NOTIFY_DONE;
 }
 
