@@ -240,24 +240,35 @@ static void iopmem_mark_failed(struct iopmem_bus *bus, const char *why)
 }
 
 /*
+ * Is the function there, and its memory switched on? The command register of a
+ * virtual function has no memory enable bit (PCIe base specification,
+ * 9.3.4.1.3).
+ */
+static bool iopmem_decodes(struct pci_dev *pdev)
+{
+	u16 command;
+
+	if (pdev->is_virtfn)
+		return pci_device_is_present(pdev);
+	pci_read_config_word(pdev, PCI_COMMAND, &command);
+	return !PCI_POSSIBLE_ERROR(command) && command & PCI_COMMAND_MEMORY;
+}
+
+/*
  * Does the memory still answer as it did? A read from a function that is gone,
  * or whose memory is switched off, may return anything. The first word of the
- * label area can tell, unless it is 0 or all ones, which such memory may return
- * too, or a label write goes on. Where it cannot tell, the command register has
- * to; that of a virtual function has no memory enable bit (PCIe base
- * specification, 9.3.4.1.3).
+ * label area tells, unless it is 0 or all ones, which such memory may return
+ * too, or a label is being written.
  */
 static bool iopmem_answers(struct iopmem_bar *bar)
 {
-	struct pci_dev *pdev = bar->bus->pdev;
 	unsigned int seq = raw_seqcount_begin(&bar->label_seq);
 	u32 sig = READ_ONCE(bar->label_sig);
 	u32 now;
-	u16 command;
 
-	rmb(); /* The seqcount's own barriers do not order reads of the card, */
+	rmb(); /* since the seqcount's own do not order reads of the card */
 	now = READ_ONCE(*(u32 *)bar->label_area);
-	rmb(); /* neither before nor after. */
+	rmb(); /* the same */
 
 	if (bar->labelled && !read_seqcount_retry(&bar->label_seq, seq)) {
 		if (now != sig)
@@ -265,11 +276,7 @@ static bool iopmem_answers(struct iopmem_bar *bar)
 		if (sig && sig != U32_MAX)
 			return true;
 	}
-
-	if (pdev->is_virtfn)
-		return pci_device_is_present(pdev);
-	pci_read_config_word(pdev, PCI_COMMAND, &command);
-	return !PCI_POSSIBLE_ERROR(command) && command & PCI_COMMAND_MEMORY;
+	return iopmem_decodes(bar->bus->pdev);
 }
 
 static int iopmem_check(struct iopmem_bar *bar)
@@ -945,15 +952,16 @@ static int iopmem_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 
 /*
  * The PCI core tells all functions below a port of the error of one. Is it this
- * function's, or that of a bridge on the way to it? Where the registers cannot
- * tell, since they do not exist or the firmware clears them, it is.
+ * function's, or that of a bridge on the way to it? If the registers cannot tell,
+ * since they do not exist or the firmware clears them, assume that it is. A
+ * virtual function has not all of its own (PCIe base specification, 9.4.2).
  */
 static bool iopmem_has_error(struct pci_dev *pdev)
 {
 	u32 status, mask;
 	u16 aer;
 
-	if (!pci_find_host_bridge(pdev->bus)->native_aer)
+	if (pdev->is_virtfn || !pci_find_host_bridge(pdev->bus)->native_aer)
 		return true;
 	for (; pdev; pdev = pci_upstream_bridge(pdev)) {
 		if (!pci_is_pcie(pdev))
@@ -978,10 +986,9 @@ static void iopmem_reset_prepare(struct pci_dev *pdev)
 static pci_ers_result_t iopmem_error_detected(struct pci_dev *pdev,
 					      pci_channel_state_t state)
 {
-	/* From 7.3 on, all are told of a permanent failure, too. */
-	if (state == pci_channel_io_frozen ||
-	    pdev->error_state == pci_channel_io_perm_failure ||
-	    iopmem_has_error(pdev))
+	/* A kernel may tell of a permanent failure those who had none, too. */
+	if (state == pci_channel_io_frozen || iopmem_has_error(pdev) ||
+	    (state == pci_channel_io_perm_failure && !iopmem_decodes(pdev)))
 		iopmem_mark_failed(pci_get_drvdata(pdev), "link error");
 
 	switch (state) {
@@ -995,17 +1002,15 @@ static pci_ers_result_t iopmem_error_detected(struct pci_dev *pdev,
 }
 
 /*
- * After a nonfatal error, another function's driver may have asked for a reset.
- * Up to 6.12 the PCI core calls this without one.
+ * After a nonfatal error another function's driver may have asked for a reset,
+ * and not every kernel then does one. One switches the memory off.
  */
 static pci_ers_result_t iopmem_slot_reset(struct pci_dev *pdev)
 {
-	u16 command;
-
-	pci_read_config_word(pdev, PCI_COMMAND, &command);
-	if (pdev->is_virtfn || PCI_POSSIBLE_ERROR(command) ||
-	    !(command & PCI_COMMAND_MEMORY))
+	if (pdev->is_virtfn || !iopmem_decodes(pdev))
 		iopmem_mark_failed(pci_get_drvdata(pdev), "reset");
+	if (!pci_device_is_present(pdev))
+		return PCI_ERS_RESULT_DISCONNECT;
 	pci_restore_state(pdev);
 	pci_save_state(pdev);
 	return PCI_ERS_RESULT_RECOVERED;
