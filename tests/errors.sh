@@ -70,7 +70,10 @@ usable() {
 # encrypts: a machine that encrypts memory is refused. Later kernels do not let a
 # probe into the function that tells of one.
 encrypts() {
-	[ "$KERNEL" = 6.1 ] || return 0
+	[ "$KERNEL" = 6.1 ] || {
+		saw "not on this kernel: a machine that encrypts memory"
+		return
+	}
 	broken "Operation not supported" cc_platform_has 1
 	logged "iopmem ${F[$NAME]}: this machine encrypts memory \(SME, SEV, TDX\), which a BAR cannot be"
 }

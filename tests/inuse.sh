@@ -27,7 +27,7 @@ busy() {
 		done
 		rm -f /tmp/*.out /tmp/*.status /tmp/go.*; touch /tmp/busy
 		later() {
-			mkfifo /tmp/go.\$1 && mapcp later /mnt/\$1/file 4K <>/tmp/go.\$1 >/tmp/later.\$1.out 2>/dev/null
+			mkfifo /tmp/go.\$1 && mapcp later \$2 2M <>/tmp/go.\$1 >/tmp/later.\$1.out 2>/dev/null
 			echo \$? >/tmp/later.\$1.status
 		}
 		hold() {
@@ -37,9 +37,10 @@ busy() {
 		hold $DAX devdax &
 		hold /mnt/b/file mapped &
 		(while [ -e /tmp/busy ] && dma /dev/nvme0n1@16M /mnt/a/file 8M; do :; done >/tmp/dma.out 2>&1; touch /tmp/dma.status) &
-		later a 2>/dev/null &
-		later b 2>/dev/null &
-		for f in devdax mapped dma later.a later.b; do
+		later a /mnt/a/file 2>/dev/null &
+		later b /mnt/b/file 2>/dev/null &
+		later dax $DAX 2>/dev/null &
+		for f in devdax mapped dma later.a later.b later.dax; do
 			await 60 \"[ -s /tmp/\$f.out ]\" || exit
 		done"
 }
@@ -49,7 +50,7 @@ idle() {
 	run "rm /tmp/busy
 		pkill -x -f 'mapcp hold /mnt/b/file 2M'
 		pkill -x -f 'mapcp later .*'
-		await 60 '[ -e /tmp/dma.status ] && [ -e /tmp/mapped.status ] && [ -e /tmp/later.a.status ] && [ -e /tmp/later.b.status ]'
+		await 60 '[ \$(ls /tmp/{dma,mapped,later.a,later.b,later.dax}.status 2>/dev/null | wc -l) = 5 ]'
 		umount /mnt/a; umount /mnt/b; ! grep /mnt/ /proc/mounts"
 }
 
@@ -73,6 +74,11 @@ fsync_fails() {
 	done
 }
 
+# touched NAME: how the process ends that has it mapped and touches a page anew
+touched() {
+	run "echo >/tmp/go.$1; await 60 '[ -s /tmp/later.$1.status ]'; cat /tmp/later.$1.status"
+}
+
 # all_fails: the driver knows that the function is lost, and so does whoever uses
 # what is on it: reads fail, and who touches a mapping's page anew gets SIGBUS
 all_fails() {
@@ -82,9 +88,14 @@ all_fails() {
 	fsync_fails
 	for m in a b; do
 		fails "$gone" "cat /mnt/$m/kept"
-		run "echo >/tmp/go.$m; await 60 '[ -s /tmp/later.$m.status ]'; cat /tmp/later.$m.status"
+		touched $m
 		is "a new page fault in /mnt/$m ends with (128 + SIGBUS)" 135 "$OUT"
 	done
+	touched dax
+	is "one of device-dax goes on" 0 "$OUT"
+	# and a new mapping, which some kernels cannot refuse without an oops
+	run "mapcp out $DAX 2M | wc -c"
+	is "bytes read from device-dax" $((2 << 20)) "$OUT"
 	for NODE in $EXT4 $XFS; do
 		fails "Input/output error" "dd if=$NODE of=/dev/null iflag=direct bs=4K count=1"
 		# where no file system has anything in the page cache
@@ -144,8 +155,8 @@ said_again() {
 }
 
 test_unbind_others() {
-	local mode others=() flag held
-	shows "while unbinding waits for one disk, the function's others give nothing, take nothing and are not mounted, all at once, and do not hold it up; every ten seconds it says so again"
+	local mode others=() flag held late
+	shows "while unbinding waits for one disk, the function's others, be they enabled meanwhile, give nothing, take nothing and are not mounted, all at once, and do not hold it up; every ten seconds it says so again"
 	may_log '^Buffer I/O error on dev pmem[0-9.]*s?, logical block'
 	blank card
 	load
@@ -155,11 +166,16 @@ test_unbind_others() {
 		run "mkfs.ext4 -q -F -b 4096 $NODE"
 		others+=("$NODE")
 	done
+	create card fsdax -s 32M
+	late=$(field dev)
+	others+=("$NODE")
+	run "mkfs.ext4 -q -F -b 4096 $NODE && ndctl disable-namespace $late"
 	create card fsdax -s 64M
 	run "mkfs.ext4 -q -F -b 4096 $NODE && mount -o dax $NODE /mnt/a
 		echo ${F[card]} >/sys/bus/pci/drivers/iopmem/unbind 2>/dev/null &"
 	held=${NODE#/dev/}
 	logged "iopmem ${F[card]}: $held is in use, unmount or close it: removal waits"
+	run "ndctl enable-namespace $late && await 10 '[ -b ${others[-1]} ]'"
 	run "echo 3 >/proc/sys/vm/drop_caches"
 	GUEST_SECONDS=30
 	for NODE in "${others[@]}"; do
@@ -204,24 +220,22 @@ test_unplug() {
 	unplug hot
 }
 
-test_surprise() {
-	local port
-	shows "surprise removal: fsync says EIO, the removal ends when all is unmounted, what was synced before is there"
-	plug hot 512M
-	busy hot
-	port=$(port_of hot)
-	run "setpci -s $port CAP_EXP+18.w=0700:0700"
-	fsync_fails
-	all_fails hot "does not answer as it did"
-	# pciehp sees a slot without power and takes it for one already empty
-	run "echo 1 >/sys/bus/pci/devices/${F[hot]}/remove &"
+# pull: the slot of hot loses its power. pciehp takes it for one that is already
+# empty, so a removal has to be asked for.
+pull() {
+	PORT=$(port_of hot)
+	run "setpci -s $PORT CAP_EXP+18.w=0700:0700"
+}
+
+# pulled: the removal ends when all is unmounted, what was synced before is there
+pulled() {
 	logged "iopmem ${F[hot]}: pmem[0-9.]* is in use, unmount or close it: removal waits"
 	idle
 	gone
 	wait_slot hot empty
 	if [ "$HOTPLUG" = acpi ]; then
 		# QEMU has kept it in the slot, which nobody switches on again
-		run "setpci -s $port CAP_EXP+18.w=0:0400; echo 1 >/sys/bus/pci/rescan"
+		run "setpci -s $PORT CAP_EXP+18.w=0:0400; echo 1 >/sys/bus/pci/rescan"
 		wait_slot hot present
 	else
 		hmp "object_del hot-mem" >/dev/null
@@ -230,6 +244,29 @@ test_surprise() {
 	checked hot
 	detach hot
 	unplug hot
+}
+
+test_surprise() {
+	shows "surprise removal: fsync says EIO, the removal ends when all is unmounted, what was synced before is there"
+	plug hot 512M
+	busy hot
+	pull
+	fsync_fails
+	all_fails hot "does not answer as it did"
+	run "echo 1 >/sys/bus/pci/devices/${F[hot]}/remove &"
+	pulled
+}
+
+test_surprise_unbinding() {
+	shows "a card that is pulled while an unbind waits for a file system: the driver says so, and nothing is read with success from then on"
+	plug hot 512M
+	busy hot
+	run "echo ${F[hot]} >/sys/bus/pci/drivers/iopmem/unbind 2>/dev/null &"
+	waits hot
+	pull
+	all_fails hot "is gone"
+	run "echo 1 >/sys/bus/pci/devices/${F[hot]}/remove &"
+	pulled
 }
 
 # lost_until_bound WHY: after an event that may have lost stores

@@ -90,8 +90,9 @@ struct iopmem_bus {
 	struct pci_dev *pdev;
 	bool cached;		/* its BARs are RAM and mapped write-back */
 	unsigned long failed;	/* stores may be lost, what is read may be wrong */
-	bool removing;		/* its nvdimm bus is being unregistered */
+	bool removing;		/* no disk may appear that could be opened */
 	struct work_struct kill;	/* its disks, once it has failed */
+	bool killed;		/* the work is done */
 	struct notifier_block bound_nb;	/* tells of disks that appear later */
 	char provider[32];
 	struct nvdimm_bus_descriptor desc;
@@ -106,8 +107,9 @@ struct iopmem_bus {
  */
 
 /*
- * From here on all I/O fails, and from 6.12 on the file system is shut down. The
- * capacity would be 0, and a read at the end of a disk succeeds.
+ * From here on all I/O fails, and the file system is shut down. Marking a disk
+ * dead makes its capacity 0, and a read at the end of a disk succeeds, with no
+ * bytes. So put the capacity back.
  */
 static void iopmem_kill_disk(struct gendisk *disk)
 {
@@ -137,17 +139,20 @@ static void iopmem_kill_disk_dax(struct gendisk *disk)
 
 struct iopmem_walk {
 	struct pci_dev *pdev;
-	bool all;		/* kill open disks, too */
+	bool all;		/* kill what is in use, too */
+	bool dead;		/* all disks are, in use or not */
 	bool say;		/* which disks are open */
-	int open;		/* their number */
+	int open;		/* the disks to be waited for */
 };
 
 /*
  * A disk that nobody has open is killed, so that it cannot be mounted any more.
- * Who opens it at this moment gets errors from it, and is waited for.
+ * A process that opens it at this moment gets I/O errors, and the removal waits
+ * for it.
  *
- * Device DAX goes on: kill_dev_dax() takes a structure that only drivers/dax
- * knows, and releasing its driver frees struct pages that are pinned for DMA.
+ * Device DAX goes on. Only drivers/dax can unmap a node and leave its struct
+ * pages, which may be pinned for DMA. A node that is only killed makes the
+ * kernel oops when it is opened and mapped after that.
  */
 static int iopmem_walk_children(struct device *dev, void *data)
 {
@@ -166,7 +171,8 @@ static int iopmem_walk_children(struct device *dev, void *data)
 		iopmem_kill_disk(disk);
 	if (walk->all)
 		iopmem_kill_disk_dax(disk);
-	if (disk_openers(disk)) {
+	/* Without DAX nobody else has the memory, so a dead disk can go. */
+	if (disk_openers(disk) && (!walk->dead || blk_queue_dax(disk->queue))) {
 		walk->open++;
 		if (walk->say)
 			pci_warn(walk->pdev,
@@ -176,35 +182,38 @@ static int iopmem_walk_children(struct device *dev, void *data)
 	return 0;
 }
 
-/* Kill the disks that nobody has open. How many are open still? */
-static int iopmem_kill_idle(struct iopmem_bus *bus, bool say)
+/*
+ * libnvdimm enables namespaces in the background. Wait for those that it is at,
+ * so that none is missed: nvdimm_bus_check_dimm_count() does, whatever it finds.
+ */
+static void iopmem_wait_enabled(struct nvdimm_bus *nvdimm_bus)
 {
-	struct iopmem_walk walk = { .pdev = bus->pdev, .say = say };
-
-	device_for_each_child(&bus->pdev->dev, &walk, iopmem_walk_children);
-	return walk.open;
+	nvdimm_bus_check_dimm_count(nvdimm_bus, 0);
 }
 
 /*
  * A namespace that is enabled from now on finds a bad block where its info block
- * is. So it becomes no device DAX node but a disk, and iopmem_bound_notify() has
- * that killed, too. Up to 6.7 the kernel finds no bad block in such a long range.
+ * is. So it becomes a disk and no device DAX node, and iopmem_bound_notify()
+ * kills that disk.
  */
 static void iopmem_kill(struct work_struct *work)
 {
 	struct iopmem_bus *bus = container_of(work, struct iopmem_bus, kill);
 	struct iopmem_walk walk = { .pdev = bus->pdev, .all = true };
+	struct nvdimm_bus *nvdimm_bus = READ_ONCE(bus->nvdimm_bus);
 	struct resource *res;
 	int i;
 
-	if (READ_ONCE(bus->removing))
+	if (!nvdimm_bus)
 		return;
 	for (i = 0; i < bus->num_bars; i++) {
 		res = &bus->pdev->resource[bus->bars[i].index];
-		nvdimm_bus_add_badrange(bus->nvdimm_bus, res->start,
+		nvdimm_bus_add_badrange(nvdimm_bus, res->start,
 					resource_size(res));
 	}
+	iopmem_wait_enabled(nvdimm_bus);
 	device_for_each_child(&bus->pdev->dev, &walk, iopmem_walk_children);
+	WRITE_ONCE(bus->killed, true);
 }
 
 static int iopmem_bound_notify(struct notifier_block *nb, unsigned long action,
@@ -214,7 +223,8 @@ static int iopmem_bound_notify(struct notifier_block *nb, unsigned long action,
 	struct iopmem_walk walk = { .pdev = bus->pdev, .all = true };
 	struct device *dev = data, *parent;
 
-	if (action != BUS_NOTIFY_BOUND_DRIVER || !READ_ONCE(bus->failed))
+	if (action != BUS_NOTIFY_BOUND_DRIVER ||
+	    !(READ_ONCE(bus->failed) || READ_ONCE(bus->removing)))
 		return NOTIFY_DONE;
 
 	/* One that is new is not yet among its parent's children. */
@@ -837,12 +847,22 @@ static int iopmem_register(struct iopmem_bus *bus)
  */
 static bool iopmem_wait_idle(struct iopmem_bus *bus)
 {
+	struct iopmem_walk walk = { .pdev = bus->pdev };
 	bool idle = false;
 	int i;
 
 	atomic_inc(&waiting);
 	for (i = 0; system_state <= SYSTEM_RUNNING; i++) {
-		idle = !iopmem_kill_idle(bus, i % 100 == 0);
+		if (!pci_device_is_present(bus->pdev)) {
+			iopmem_mark_failed(bus, "is gone");
+			flush_work(&bus->kill);
+		}
+		walk.dead = READ_ONCE(bus->killed);
+		walk.say = i % 100 == 0;
+		walk.open = 0;
+		device_for_each_child(&bus->pdev->dev, &walk,
+				      iopmem_walk_children);
+		idle = !walk.open;
 		if (idle || (READ_ONCE(sleeping) && current->flags & PF_KTHREAD))
 			break;
 		msleep(100);
@@ -851,22 +871,42 @@ static bool iopmem_wait_idle(struct iopmem_bus *bus)
 	return idle;
 }
 
-/* Where the disks are in use and cannot be waited for, all stays as it is. */
+/* The nvdimm bus goes. False: its disks are in use and cannot be waited for. */
+static bool iopmem_unregister(struct iopmem_bus *bus)
+{
+	struct nvdimm_bus *nvdimm_bus = bus->nvdimm_bus;
+	struct device *dev;
+
+	if (!nvdimm_bus)
+		return true;
+
+	WRITE_ONCE(bus->removing, true);
+	iopmem_wait_enabled(nvdimm_bus);
+	if (!iopmem_wait_idle(bus))
+		return false;
+
+	/* A flush may still queue the work, until the bus is gone. */
+	WRITE_ONCE(bus->nvdimm_bus, NULL);
+	cancel_work_sync(&bus->kill);
+	dev = get_device(to_nvdimm_bus_dev(nvdimm_bus));
+	nvdimm_bus_unregister(nvdimm_bus);
+	bus_unregister_notifier(dev->bus, &bus->bound_nb);
+	put_device(dev);
+	cancel_work_sync(&bus->kill);
+	return true;
+}
+
 static void iopmem_free(struct iopmem_bus *bus)
 {
-	struct device *dev;
 	int i;
 
-	if (bus->nvdimm_bus) {
-		if (!iopmem_wait_idle(bus))
-			return;
-		/* A flush may still queue the work, until the bus is gone. */
-		dev = to_nvdimm_bus_dev(bus->nvdimm_bus);
-		bus_unregister_notifier(dev->bus, &bus->bound_nb);
-		WRITE_ONCE(bus->removing, true);
-		cancel_work_sync(&bus->kill);
-		nvdimm_bus_unregister(bus->nvdimm_bus);
-		cancel_work_sync(&bus->kill);
+	if (!iopmem_unregister(bus)) {
+		/* All stays as it is, so what it uses must, too. */
+		__module_get(THIS_MODULE);
+		pci_dev_get(bus->pdev);
+		if (system_state <= SYSTEM_RUNNING)
+			iopmem_mark_failed(bus, "removed while in use");
+		return;
 	}
 
 	for (i = 0; i < bus->num_bars; i++)
@@ -877,8 +917,6 @@ static void iopmem_free(struct iopmem_bus *bus)
 
 static void iopmem_remove(struct pci_dev *pdev)
 {
-	if (!pci_device_is_present(pdev))
-		iopmem_mark_failed(pci_get_drvdata(pdev), "is gone");
 	iopmem_free(pci_get_drvdata(pdev));
 }
 
@@ -920,7 +958,7 @@ static int iopmem_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		return rc;
 	}
 
-	/* before there is anything to flush, and for a reset or an error */
+	/* before there is anything to flush, and for slot_reset */
 	pci_set_drvdata(pdev, bus);
 	pci_save_state(pdev);
 	pci_aer_clear_nonfatal_status(pdev);
