@@ -266,6 +266,29 @@ test_gone_in_use() {
 	gone 0
 }
 
+test_gone_mounted() {
+	local mode m=a
+	shows "so is one with file systems without DAX mounted: the removal does not wait for them, and they can be unmounted afterwards"
+	disks_fail
+	blank card
+	load
+	with_card
+	for mode in raw sector; do
+		create soft $mode -s 32M
+		run "mkfs.ext4 -q -F -b 4096 $NODE && mount $NODE /mnt/$m && echo old >/mnt/$m/old && sync -f /mnt/$m && echo new >/mnt/$m/new"
+		m=b
+	done
+	gone 1
+	run "echo ${F[soft]} >/sys/bus/pci/drivers/iopmem/unbind"
+	run "await 60 '! ls /sys/bus/nd/devices | grep .'"
+	unlike "kernel log" "removal waits" "$(case_log)"
+	for m in a b; do
+		fails "Input/output error|No such device|Read-only file system" "dd if=/dev/zero of=/mnt/$m/new bs=4K count=1 conv=fsync status=none"
+		run "umount /mnt/$m"
+	done
+	gone 0
+}
+
 # turn WHAT: the function's memory answers that, and loses what is stored; "back":
 # it is again as it was
 turn() {
