@@ -148,8 +148,8 @@ test_lost_meanwhile() {
 	attach pair0
 	region=$(region_of pair0)
 	run "ndctl disable-region $region && ndctl init-labels -f nmem0"
-	for i in {1..6}; do
-		launch "exec labelcmd until /dev/nmem0 8192 4096" 'grep -q filling $said'
+	for i in {1..8}; do
+		launch "exec labelcmd until /dev/nmem0 8192 122880" 'grep -q filling $said'
 		printf word | dd of="$DIR/pair0.bar" bs=4 seek=$((at / 4)) conv=notrunc status=none
 		ended
 		run "tail -n 1 $SAID"
