@@ -151,17 +151,6 @@ test_unassigned() {
 	fails "Invalid argument" "echo ${F[soft]} >/sys/bus/pci/drivers/iopmem/bind"
 }
 
-# types NAME: of memory, in the kernel's list, of what lies in its BAR 2
-types() {
-	run "read -r start end _ < <(sed -n 3p /sys/bus/pci/devices/${F[$1]}/resource)
-		awk -v start=\$start -v end=\$end '
-			\$1 == \"PAT:\" {
-				split(\$3, range, /-/)
-				if (range[1] >= start && range[1] <= end)
-					print \$4
-			}' /sys/kernel/debug/x86/pat_memtype_list | sort -u | xargs"
-}
-
 test_ivshmem_is_ram() {
 	shows "without a parameter ivshmem is known as RAM and mapped write-back, and a card beside it is not"
 	as_module
@@ -171,10 +160,10 @@ test_ivshmem_is_ram() {
 	with_card
 	attach kept
 	is "ivshmem, cached" 1 "$(guest "cat /sys/bus/nd/devices/$(region_of kept)/iopmem/cached")"
-	types kept
+	memtypes kept
 	is "ivshmem's memory type" write-back "$OUT"
 	is "the card, cached" 0 "$(attribute iopmem/cached)"
-	types soft
+	memtypes soft
 	is "the card's memory type" write-combining "$OUT"
 }
 
@@ -185,10 +174,10 @@ test_cached_beside_ivshmem() {
 	with_card
 	attach kept
 	is "the card, cached" 1 "$(attribute iopmem/cached)"
-	types soft
+	memtypes soft
 	is "the card's memory type" write-back "$OUT"
 	is "ivshmem, cached" 1 "$(guest "cat /sys/bus/nd/devices/$(region_of kept)/iopmem/cached")"
-	types kept
+	memtypes kept
 	is "ivshmem's memory type" write-back "$OUT"
 }
 

@@ -6,18 +6,6 @@
 # uncached, UC- uncached unless an MTRR says write-combining.
 # shellcheck shell=bash
 
-# memtypes NAME: memory types reserved within the function's BAR 2, from the
-# kernel's list, whose addresses are as wide as those in the file "resource"
-memtypes() {
-	run "read -r start end _ < <(sed -n 3p /sys/bus/pci/devices/${F[$1]}/resource)
-		awk -v start=\$start -v end=\$end '
-			\$1 == \"PAT:\" {
-				split(\$3, range, /-/)
-				if (range[1] >= start && range[1] <= end)
-					print \$4
-			}' /sys/kernel/debug/x86/pat_memtype_list | sort -u | tr '\n' ' '"
-}
-
 # mtrr_at ADDRESS: the type by the MTRRs goes to MTRR. /proc/mtrr has the
 # ranges; the default for the rest is in IA32_MTRR_DEF_TYPE.
 mtrr_at() {
@@ -95,9 +83,9 @@ in_bar2() {
 # BY_USER have to be, as "page table + MTRR = effective"
 expect() {
 	case "$1 $MTRR" in
-	"0 "*) LIST="write-combining " BY_KERNEL="WC + $MTRR = WC" ;;
-	"1 WB") LIST="write-back " BY_KERNEL="WB + WB = WB" ;;
-	"1 UC") LIST="uncached-minus " BY_KERNEL="UC- + UC = UC" ;;
+	"0 "*) LIST=write-combining BY_KERNEL="WC + $MTRR = WC" ;;
+	"1 WB") LIST=write-back BY_KERNEL="WB + WB = WB" ;;
+	"1 UC") LIST=uncached-minus BY_KERNEL="UC- + UC = UC" ;;
 	esac
 	case $KERNEL in
 	# the latter has what make patch proposes to mm

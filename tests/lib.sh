@@ -293,6 +293,18 @@ used_up() {
 	vm_kill
 }
 
+# memtypes NAME: memory types reserved within the function's BAR 2, from the
+# kernel's list, whose addresses are as wide as those in the file "resource"
+memtypes() {
+	run "read -r start end _ < <(sed -n 3p /sys/bus/pci/devices/${F[$1]}/resource)
+		awk -v start=\$start -v end=\$end '
+			\$1 == \"PAT:\" {
+				split(\$3, range, /-/)
+				if (range[1] >= start && range[1] <= end)
+					print \$4
+			}' /sys/kernel/debug/x86/pat_memtype_list | sort -u | xargs"
+}
+
 # parting COMMAND: with which the guest is gone. It waits for the host to have seen
 # that it was begun.
 parting() {
