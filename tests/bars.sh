@@ -106,6 +106,21 @@ test_pmr_off() {
 	is "namespaces" "" "$OUT"
 }
 
+test_pmr_off_forgotten() {
+	shows "a label is forgotten between the look at it and the next: the command fails, and what is read of the card meanwhile is not taken for the label"
+	load bars=4
+	pmr off
+	attach two_bars
+	run "ndctl disable-region $(region_of two_bars)"
+	# It drops the label that the first look then finds.
+	run "insmod /usr/local/bin/failcall.ko func=memcmp
+		echo 'memcmp 0 1 [iopmem_bus]' >/sys/module/failcall/parameters/fail"
+	fails "set: EIO" "labelcmd set /dev/nmem0 0 16"
+	run "cat /sys/module/failcall/parameters/hits; rmmod failcall"
+	is "looks that found the label" 1 "$OUT"
+	logged "iopmem ${F[two_bars]}: does not answer as it did"
+}
+
 test_pmr_off_in_use() {
 	shows "once the PMR is switched off below a namespace, fsync fails"
 	may_log '^Buffer I/O error on dev pmem[0-9.]*s?, logical block'	# udev's
