@@ -361,15 +361,20 @@ test_fatal_error_twice() {
 	is "and its label" kept "$(field name)"
 }
 
-test_reboot() {
-	local before
-	shows "reboot without unmounting: what was synced is there"
-	busy card dev
-	parting "busybox reboot -f"
-	await 60 '! vm_alive' || bad "reboot" "the machine to end" "it is still there"
-	before=$(complaints) && bad "kernel log of the reboot" "no complaint" "$before"
+# goes_down COMMAND [SECONDS]: the machine ends with it, its log without a complaint.
+# Then it is booted again, for the rest of this case.
+goes_down() {
+	parting "$1"
+	await "${2:-60}" '! vm_alive' || bad "$1" "the machine to end" "it is still there: $(case_log | tail -n 3)"
+	complaints && bad "kernel log" "no complaint" "the above"
 	vm_boot hotplug "$work" || bad "vm_boot" "the machine" "none"
 	guest "echo iopmem-case: $CASE_NUMBER >/dev/kmsg"
+}
+
+test_reboot() {
+	shows "reboot without unmounting: what was synced is there"
+	busy card dev
+	goes_down "busybox reboot -f"
 	load
 	checked card
 	used_up	# this machine ends with the case that has booted it
@@ -404,11 +409,7 @@ leaving() {
 	busy card dev
 	run "echo ${F[card]} >/sys/bus/pci/drivers/iopmem/unbind 2>/dev/null &"
 	waits card
-	parting "$1"
-	await 120 '! vm_alive' || bad "$1" "the machine to end" "it is still there: $(case_log | tail -n 3)"
-	complaints && bad "kernel log" "no complaint" "the above"
-	vm_boot hotplug "$work" || bad "vm_boot" "the machine" "none"
-	guest "echo iopmem-case: $CASE_NUMBER >/dev/kmsg"
+	goes_down "$1" 120
 	load
 	checked card
 	used_up	# this machine ends with the case that has booted it
@@ -502,10 +503,7 @@ test_restored() {
 			echo disk >/sys/power/state
 			echo iopmem-restored: \$? >/dev/kmsg
 		END"
-	parting "bash /tmp/sleep.sh"
-	await 120 '! vm_alive' || bad "hibernation" "the machine to end" "$(case_log | tail -n 5)"
-	vm_boot hotplug "$work" || bad "vm_boot" "the machine" "none"
-	guest "echo iopmem-case: $CASE_NUMBER >/dev/kmsg"
+	goes_down "bash /tmp/sleep.sh" 120
 	blank card
 	load
 	attach card
