@@ -51,14 +51,14 @@ modules_prepare() {
 		touch "$obj/prepared"
 }
 
-# kernel_copy SOURCE TREE: a tree of links, where only what the series touches
-# is a copy, and that in git
+# kernel_copy SOURCE TREE: a tree of links, where only what the series and the
+# patches of tests/vm/debug touch is a copy, and that in git
 kernel_copy() {
 	local d copies=(MAINTAINERS drivers/nvdimm Documentation/driver-api/nvdimm Documentation/ABI/testing
-		mm/memory.c mm/huge_memory.c)
-	mkdir -p "$2"/{drivers,mm,Documentation/driver-api,Documentation/ABI} &&
+		mm/memory.c mm/huge_memory.c kernel/dma)
+	mkdir -p "$2"/{drivers,kernel,mm,Documentation/driver-api,Documentation/ABI} &&
 		ln -s "$1"/* "$2/" 2>/dev/null
-	for d in drivers mm Documentation Documentation/driver-api Documentation/ABI; do
+	for d in drivers kernel mm Documentation Documentation/driver-api Documentation/ABI; do
 		ln -s "$1/$d"/* "$2/$d/" 2>/dev/null
 	done
 	for d in "${copies[@]}"; do
