@@ -9,7 +9,7 @@ export T KERNEL V KEEP KSRC OUT CUTS COUNT SEED REPEAT LOAD SAMPLE WHO
 
 kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR)/drivers/nvdimm CONFIG_IOPMEM_BUS=m
 
-.PHONY: all install plugin demo check check-all check-debug kernel-debug torture mutants check-stranger bench-p2p lint patch shell clean help
+.PHONY: all install plugin install-plugin uninstall-plugin demo check check-all check-debug kernel-debug torture mutants check-stranger bench-p2p lint patch shell clean help
 
 all:	## build the module for the running kernel, or for KDIR=
 	@test -e $(KDIR)/Makefile || { echo "iopmem: no kernel headers in $(KDIR): install linux-headers-$$(uname -r), or set KDIR=" >&2; exit 1; }
@@ -21,11 +21,26 @@ install: all	## install the module for that kernel
 	+$(kbuild) modules_install INSTALL_MOD_DIR=updates CONFIG_MODULE_SIG_ALL=
 	depmod $$(modinfo -F vermagic drivers/nvdimm/iopmem_bus.ko | cut -d' ' -f1)
 
-# DESTDIR and the like: meson's own, for build/plugin
+# What it wants: a new user's machine has neither.
+plugin_packages = meson gcc pkgconf libndctl-dev libdaxctl-dev libpci-dev libkmod-dev libjson-c-dev uuid-dev zlib1g-dev
+
 plugin:	## build the command ndctl-iopmem and the library libiopmem, into build/plugin
-	@command -v meson >/dev/null || { echo "iopmem: meson is not installed: apt install meson gcc pkgconf libndctl-dev libdaxctl-dev libpci-dev libkmod-dev libjson-c-dev uuid-dev zlib1g-dev" >&2; exit 1; }
-	@test -e build/plugin/build.ninja || meson setup build/plugin ndctl-plugin
+	@for tool in meson $(firstword $(CC)); do command -v $$tool >/dev/null || { \
+		echo "iopmem: $$tool is not installed: apt install $(plugin_packages)" >&2; exit 1; }; done
+	@test -e build/plugin/build.ninja || meson setup build/plugin ndctl-plugin || { \
+		echo "iopmem: if something was not found: apt install $(plugin_packages)" >&2; exit 1; }
 	meson compile -C build/plugin
+
+# Without a build of its own: root's would leave files that the user cannot change.
+install-plugin:	## install them (DESTDIR= for another tree)
+	@test -e build/plugin/build.ninja || { echo "iopmem: build/plugin has no build: make plugin" >&2; exit 1; }
+	meson install -C build/plugin --no-rebuild
+	@[ -n "$$DESTDIR" ] || ldconfig
+
+uninstall-plugin:	## remove what install-plugin has installed from this build
+	@test -e build/plugin/meson-logs/install-log.txt || { echo "iopmem: build/plugin was not installed from: nothing is removed" >&2; exit 1; }
+	ninja -C build/plugin uninstall
+	@ldconfig
 
 demo:	## show the main job in a virtual machine (KEEP=dir keeps its files, V=1 shows all)
 	@tests/demo
