@@ -3,9 +3,9 @@
  * labelcmd size /dev/nmemN
  * labelcmd get /dev/nmemN OFFSET LENGTH	prints the first bytes
  * labelcmd set /dev/nmemN OFFSET LENGTH	fills with 0x5a
- * labelcmd beside /dev/nmemN FILE COUNT	changes the first bytes so often, and
- *	another process meanwhile writes "1" to FILE as often; prints how many of
- *	either failed
+ * labelcmd beside /dev/nmemN FILE COUNT	changes the first bytes so often or
+ *	more, and another process meanwhile writes "1" to FILE so often or more:
+ *	each goes on until the other is through; prints how many of either failed
  * labelcmd until /dev/nmemN OFFSET LENGTH	fills this again and again until that
  *	fails
  * labelcmd other /dev/nmemN NUMBER		any other command
@@ -18,6 +18,8 @@
 #include "failnth.h"
 #include "mapping.h"
 #include <linux/ndctl.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
 
@@ -97,14 +99,22 @@ static int set(int fd, uint32_t offset, uint32_t length)
 	return 0;
 }
 
-static unsigned int change(int fd, unsigned int count)
+/* One of @through: true if this side has done enough and the other one, too */
+static bool both_through(atomic_bool *through, int side, bool enough)
+{
+	if (enough)
+		through[side] = true;
+	return enough && through[!side];
+}
+
+static unsigned int change(int fd, unsigned int count, atomic_bool *through)
 {
 	struct nd_cmd_set_config_hdr *cmd =
 		buffer(sizeof(*cmd) + 16 + sizeof(uint32_t));
 	unsigned int failed = 0;
 
 	cmd->in_length = 16;
-	for (unsigned int i = 0; i < count; i++) {
+	for (unsigned int i = 0; !both_through(through, 0, i >= count); i++) {
 		memset(cmd->in_buf, i % 2 ? 0x5a : 0xa5, 16);
 		failed += command(fd, ND_IOCTL_SET_CONFIG_DATA, cmd) < 0;
 	}
@@ -127,30 +137,37 @@ static int until(int fd, uint32_t offset, uint32_t length)
 	return 0;
 }
 
-static unsigned int write_ones(const char *file, unsigned int count)
+static unsigned int write_ones(int fd, unsigned int count,
+			       atomic_bool *through)
 {
 	unsigned int failed = 0;
-	int fd = open(file, O_WRONLY);
 
-	if (fd < 0)
-		err(1, "%s", file);
-	for (unsigned int i = 0; i < count; i++)
+	for (unsigned int i = 0; !both_through(through, 1, i >= count); i++)
 		failed += pwrite(fd, "1", 1, 0) != 1;
 	return failed;
 }
 
 static int beside(int fd, const char *file, unsigned int count)
 {
-	pid_t child = fork();
-	int status;
+	atomic_bool *through = mmap(NULL, 2 * sizeof(*through),
+				    PROT_READ | PROT_WRITE,
+				    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int status, ones = open(file, O_WRONLY);
+	pid_t child;
 
+	if (ones < 0)
+		err(1, "%s", file);
+	if (through == MAP_FAILED)
+		err(1, "mmap");
+	child = fork();
 	if (child < 0)
 		err(1, "fork");
 	if (!child) {
-		printf("%s: %u failed\n", file, write_ones(file, count));
+		printf("%s: %u failed\n", file,
+		       write_ones(ones, count, through));
 		exit(0);
 	}
-	printf("label commands: %u failed\n", change(fd, count));
+	printf("label commands: %u failed\n", change(fd, count, through));
 	return waitpid(child, &status, 0) != child || status;
 }
 
