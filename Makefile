@@ -23,7 +23,7 @@ install: all	## install the module for that kernel
 
 # DESTDIR and the like: meson's own, for build/plugin
 plugin:	## build the command ndctl-iopmem and the library libiopmem, into build/plugin
-	@command -v meson >/dev/null || { echo "iopmem: meson is not installed: apt install meson gcc pkgconf libndctl-dev libdaxctl-dev libpci-dev libkmod-dev libjson-c-dev uuid-dev zlib1g-dev" >&2; exit 1; }
+	@command -v meson >/dev/null || { echo "iopmem: meson is not installed: apt install meson gcc pkgconf libndctl-dev libdaxctl-dev libpci-dev libkmod-dev libmount-dev libjson-c-dev uuid-dev zlib1g-dev" >&2; exit 1; }
 	@test -e build/plugin/build.ninja || meson setup build/plugin ndctl-plugin
 	meson compile -C build/plugin
 

@@ -206,7 +206,7 @@ test_force() {
 	is "exit status after Ctrl-C, 128 + SIGINT" 130 "$OUT"
 	run "cat $SAID"
 	like "what it says" "${F[card]}: the kernel goes on waiting, and unbinds it as soon as nobody uses it$" "$OUT"
-	fails "${F[card]}: (the kernel is at it, and waits|in use): ${NODE#/dev/} is mounted on /mnt/a" "ndctl-iopmem unbind ${F[card]}"
+	fails "${F[card]}: (the kernel is binding or unbinding it, and waits|in use): ${NODE#/dev/} is mounted on /mnt/a" "ndctl-iopmem unbind ${F[card]}"
 	run "cat /mnt/a/file; umount /mnt/a; await 60 '[ ! -e /sys/bus/pci/devices/${F[card]}/ndbus* ]'"
 	is "what it keeps working" still "$OUT"
 	at card

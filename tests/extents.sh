@@ -276,7 +276,7 @@ build_syncer() {
 
 		if (argc != 2 || iopmem_new(&ctx))
 			return 2;
-		if (iopmem_map_file(ctx, argv[1], 0, 0, 0, &map))
+		if (iopmem_map_new(ctx, argv[1], 0, 0, 0, &map))
 			errx(1, "%s", iopmem_get_error(ctx));
 		while (getchar() == '\n') {
 			memset(iopmem_map_get_address(map), 0x5a, 4096);
@@ -285,7 +285,7 @@ build_syncer() {
 			       rc ? ": " : "", rc ? iopmem_get_error(ctx) : "");
 			fflush(stdout);
 		}
-		iopmem_unmap(map);
+		iopmem_map_free(map);
 		iopmem_unref(ctx);
 		return 0;
 	}

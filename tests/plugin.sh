@@ -74,9 +74,9 @@ test_make() {
 	out=$(gcc -Wall -Werror -o "$work/use" "$work/use.c" $(pkg-config --cflags --libs libiopmem) 2>&1) ||
 		bad "gcc with pkg-config" "to succeed" "$out"
 	export LD_LIBRARY_PATH
-	LD_LIBRARY_PATH=$(dirname "$(find "$work/root" -name libiopmem.so.1)")
+	LD_LIBRARY_PATH=$(dirname "$(find "$work/root" -name libiopmem.so.0)")
 	is "functions it finds" "$(find /sys/bus/pci/devices -type l | wc -l)" "$("$work/use")"
-	unlike "symbols that are not the library's" . "$(nm -D --defined-only "$LD_LIBRARY_PATH/libiopmem.so.1" | grep -v -e ' A LIBIOPMEM_1$' -e ' T iopmem_')"
+	unlike "symbols that are not the library's" . "$(nm -D --defined-only "$LD_LIBRARY_PATH/libiopmem.so.0" | grep -v -e ' A LIBIOPMEM_0$' -e ' T iopmem_')"
 	like "manual" "NDCTL-IOPMEM-LIST" "$(man -l "$work"/root/usr/local/share/man/man1/ndctl-iopmem-list.1 2>&1)"
 }
 

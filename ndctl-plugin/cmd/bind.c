@@ -31,7 +31,7 @@ static const char unbind_usage[] =
 
 /**
  * struct job - what is done to one function
- * @fn: before anything is done; invalid afterwards
+ * @fn: as it was before anything is done
  * @address: its address
  * @before: where it was, if it has been changed
  * @changed: it has been
@@ -43,8 +43,13 @@ struct job {
 	bool changed;
 };
 
+/*
+ * @ctx: the machine before anything is done
+ * @now: the same, read again afterwards
+ */
 struct jobs {
 	struct iopmem_ctx *ctx;
+	struct iopmem_ctx *now;
 	bool bind;
 	unsigned int flags;
 	struct job *list;
@@ -96,8 +101,9 @@ static const char *hint(struct jobs *j, struct iopmem_function *fn, int rc)
 {
 	const char *driver = iopmem_function_get_driver(fn);
 	bool ours = driver && !strcmp(driver, "iopmem");
+	bool force = j->flags & (IOPMEM_BIND_FORCE | IOPMEM_UNBIND_FORCE);
 
-	if (rc != -EBUSY || j->flags & IOPMEM_FORCE || j->bind == ours)
+	if (rc != -EBUSY || force || j->bind == ours)
 		return "";
 	return j->bind ? ": free it first, or use --force" : ", or use --force";
 }
@@ -109,18 +115,22 @@ static int check_all(struct jobs *j)
 
 	for (i = 0; i < j->n; i++) {
 		struct iopmem_function *fn = j->list[i].fn;
+		struct iopmem_users *users;
+		unsigned int unreadable;
 
-		rc = j->bind ? iopmem_function_can_bind(fn, j->flags) :
-			iopmem_function_can_unbind(fn, j->flags);
+		rc = j->bind ?
+			iopmem_function_can_bind(fn, j->flags, &users) :
+			iopmem_function_can_unbind(fn, j->flags, &users);
+		unreadable = users ? iopmem_users_get_unreadable(users) : 0;
 		if (rc)
 			result = complain(EXIT_FAILED, "%s%s",
 					  iopmem_get_error(j->ctx),
 					  hint(j, fn, rc));
-		else if (iopmem_function_get_unseen(fn))
+		else if (unreadable)
 			complain(EXIT_OK,
 				 "%s: going on, though it may be used by processes that cannot be looked into: %u",
-				 iopmem_function_get_address(fn),
-				 iopmem_function_get_unseen(fn));
+				 iopmem_function_get_address(fn), unreadable);
+		iopmem_users_free(users);
 	}
 	return result;
 }
@@ -128,8 +138,8 @@ static int check_all(struct jobs *j)
 static int do_one(struct jobs *j, struct job *job)
 {
 	int rc = j->bind ?
-		iopmem_function_bind(job->fn, j->flags, &job->before) :
-		iopmem_function_unbind(job->fn, j->flags, &job->before);
+		iopmem_binding_bind(job->fn, j->flags, &job->before) :
+		iopmem_binding_unbind(job->fn, j->flags, &job->before);
 
 	if (rc < 0)
 		return complain_ctx(EXIT_FAILED, j->ctx);
@@ -170,25 +180,36 @@ static int do_all(struct jobs *j)
 	return rc;
 }
 
+/* Read the machine again. */
+static int read_again(struct jobs *j)
+{
+	iopmem_unref(j->now);
+	j->now = NULL;
+	if (iopmem_new(&j->now))
+		return complain(EXIT_FAILED, "out of memory");
+	if (iopmem_scan(j->now) < 0)
+		return complain_ctx(EXIT_FAILED, j->now);
+	return EXIT_OK;
+}
+
 /* Regions and namespaces come after bind has returned. */
 static int wait_for_regions(struct jobs *j)
 {
 	struct iopmem_function *fn;
 	struct ndctl_bus *bus;
-	int i;
+	int i, rc;
 
-	if (iopmem_scan(j->ctx) < 0)
-		return complain_ctx(EXIT_FAILED, j->ctx);
+	rc = read_again(j);
+	if (rc)
+		return rc;
 	for (i = 0; i < j->n; i++) {
-		fn = iopmem_function_get_by_address(j->ctx,
+		fn = iopmem_function_get_by_address(j->now,
 						    j->list[i].address);
 		bus = fn ? iopmem_function_get_ndctl_bus(fn) : NULL;
 		if (bus)
 			ndctl_bus_wait_probe(bus);
 	}
-	if (iopmem_scan(j->ctx) < 0)
-		return complain_ctx(EXIT_FAILED, j->ctx);
-	return EXIT_OK;
+	return read_again(j);
 }
 
 static void add_region(struct json_object *to, struct iopmem_region *region,
@@ -242,7 +263,7 @@ static int add_job(struct json_object *to, struct jobs *j, struct job *job,
 			j->bind ? "bound" : "unbound");
 	json_add_string(json, "previous_driver",
 			iopmem_binding_get_driver(job->before));
-	fn = iopmem_function_get_by_address(j->ctx, job->address);
+	fn = iopmem_function_get_by_address(j->now, job->address);
 	json_add_string(json, "driver",
 			fn ? iopmem_function_get_driver(fn) : NULL);
 	json_add_bool(json, "persistent",
@@ -331,10 +352,12 @@ static int bind_or_unbind(int argc, char **argv, struct iopmem_ctx *ctx,
 	while ((c = next_option(argc, argv, ":fpuh", options, &rc)) != -1) {
 		switch (c) {
 		case 'f':
-			jobs.flags |= IOPMEM_FORCE;
+			jobs.flags |= bind ? IOPMEM_BIND_FORCE :
+				IOPMEM_UNBIND_FORCE;
 			break;
 		case 'p':
-			jobs.flags |= IOPMEM_PERSIST;
+			jobs.flags |= bind ? IOPMEM_BIND_PERSIST :
+				IOPMEM_UNBIND_PERSIST;
 			break;
 		case 'u':
 			flags |= JSON_HUMAN;
@@ -351,6 +374,7 @@ static int bind_or_unbind(int argc, char **argv, struct iopmem_ctx *ctx,
 	for (i = 0; i < jobs.n; i++)
 		iopmem_binding_free(jobs.list[i].before);
 	free(jobs.list);
+	iopmem_unref(jobs.now);
 	return rc;
 }
 

@@ -197,7 +197,7 @@ static void check_driver(struct check *c)
 			 address);
 		find(c, WARNING, fix, "the driver %s has it", driver);
 		break;
-	case IOPMEM_STATE_UNFIT:
+	case IOPMEM_STATE_INELIGIBLE:
 		find(c, ERROR, NULL, "no BAR of it can be a region");
 		break;
 	}
@@ -205,7 +205,7 @@ static void check_driver(struct check *c)
 
 static void check_bar(struct check *c, struct iopmem_bar *bar)
 {
-	const char *unfit = iopmem_bar_get_unfit(bar);
+	const char *unfit = iopmem_ineligible_text(iopmem_bar_get_ineligible(bar));
 	unsigned int index = iopmem_bar_get_index(bar);
 	bool memory = iopmem_bar_is_memory(bar) &&
 		iopmem_bar_is_prefetchable(bar);
@@ -552,7 +552,7 @@ static void check_function(struct check *c, struct iopmem_function *fn)
 		struct iopmem_region *region = iopmem_bar_get_region(bar);
 
 		check_bar(c, bar);
-		if (!region && iopmem_bar_get_unfit(bar))
+		if (!region && iopmem_ineligible_text(iopmem_bar_get_ineligible(bar)))
 			continue;
 		check_mtrr(c, bar);
 		check_bus_address(c, bar);
@@ -630,7 +630,7 @@ static int cmd_check(int argc, char **argv, struct iopmem_ctx *ctx)
 	check_module(&c);
 	iopmem_function_foreach(ctx, fn)
 		if (n ? matches_specs(fn, specs, n) :
-		    iopmem_function_get_state(fn) != IOPMEM_STATE_UNFIT)
+		    iopmem_function_get_state(fn) != IOPMEM_STATE_INELIGIBLE)
 			check_function(&c, fn);
 	if (human) {
 		print_for_people(c.findings);

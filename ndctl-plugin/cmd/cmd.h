@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include <iopmem.h>
+#include <private.h>
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 

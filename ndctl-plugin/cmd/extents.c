@@ -75,7 +75,7 @@ static struct json_object *map_to_json(const char *file,
 	json_add_size(j, "size", iopmem_map_get_length(map), flags);
 	json_add_string(j, "holds", devdax ? "while the namespace is there" :
 			"while nobody truncates, punches, clones, defragments or removes the file");
-	iopmem_extents_foreach(map, extent)
+	iopmem_extent_foreach(map, extent)
 		add_extent(extents, extent, flags);
 	json_object_object_add(j, "extents", extents);
 	return j;
@@ -119,13 +119,13 @@ static int cmd_extents(int argc, char **argv, struct iopmem_ctx *ctx)
 		return complain(EXIT_USAGE,
 				"give one file, or one /dev/daxX.Y, see 'ndctl-iopmem extents --help'");
 
-	if (iopmem_map_file(ctx, argv[optind], offset, length,
+	if (iopmem_map_new(ctx, argv[optind], offset, length,
 			    IOPMEM_MAP_READ_ONLY, &map))
 		return complain_ctx(EXIT_FAILED, ctx);
 	array = json_object_new_array();
 	json_object_array_add(array, map_to_json(argv[optind], map, flags));
 	json_print(array, flags);
-	iopmem_unmap(map);
+	iopmem_map_free(map);
 	return EXIT_OK;
 }
 

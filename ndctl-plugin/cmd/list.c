@@ -153,7 +153,7 @@ static bool function_wanted(const struct filter *f,
 		return true;
 	if (f->all)
 		return has_memory_bar(fn);
-	return iopmem_function_get_state(fn) != IOPMEM_STATE_UNFIT;
+	return iopmem_function_get_state(fn) != IOPMEM_STATE_INELIGIBLE;
 }
 
 static const char *state_name(enum iopmem_state state)
@@ -165,7 +165,7 @@ static const char *state_name(enum iopmem_state state)
 		return "available";
 	case IOPMEM_STATE_IN_USE:
 		return "in-use";
-	case IOPMEM_STATE_UNFIT:
+	case IOPMEM_STATE_INELIGIBLE:
 		return "unfit";
 	}
 	return NULL;
@@ -305,7 +305,7 @@ static int add_bar(struct json_object *to, struct iopmem_bar *bar,
 {
 	struct iopmem_function *fn = iopmem_bar_get_function(bar);
 	struct iopmem_region *region = iopmem_bar_get_region(bar);
-	const char *unfit = iopmem_bar_get_unfit(bar), *state = "available";
+	const char *unfit = iopmem_ineligible_text(iopmem_bar_get_ineligible(bar)), *state = "available";
 	struct json_object *j = json_object_new_object();
 	int rc = EXIT_OK;
 

@@ -130,7 +130,7 @@ static void print_json(struct iopmem_path *path, struct iopmem_function *from,
 	json_add_string(j, "initiator", iopmem_function_get_address(from));
 	json_add_string(j, "function", iopmem_function_get_address(to));
 	json_add_string(j, "verdict", verdicts[iopmem_path_get_verdict(path)]);
-	for (i = 0; (line = iopmem_path_get_why(path, i)); i++)
+	for (i = 0; (line = iopmem_path_get_reason_text(path, i)); i++)
 		json_object_array_add(why, json_object_new_string(line));
 	json_object_object_add(j, "why", why);
 	json_add_string(j, "common",
@@ -191,7 +191,7 @@ static void print_for_people(struct iopmem_path *path,
 		last = fn;
 	}
 	puts("why:");
-	for (i = 0; (line = iopmem_path_get_why(path, i)); i++)
+	for (i = 0; (line = iopmem_path_get_reason_text(path, i)); i++)
 		printf("  %s\n", line);
 }
 

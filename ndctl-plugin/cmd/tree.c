@@ -11,7 +11,7 @@
 static bool is_target(struct iopmem_function *fn,
 		      const struct tree_options *options)
 {
-	return iopmem_function_get_state(fn) != IOPMEM_STATE_UNFIT &&
+	return iopmem_function_get_state(fn) != IOPMEM_STATE_INELIGIBLE &&
 		matches_specs(fn, options->specs, options->num_specs);
 }
 
@@ -42,7 +42,7 @@ static void print_target(struct iopmem_function *fn)
 			printf(", BAR %u %s", iopmem_bar_get_index(bar),
 			       ndctl_region_get_devname(iopmem_region_get_ndctl(region)));
 		else if (iopmem_function_get_state(fn) != IOPMEM_STATE_BOUND &&
-			 !iopmem_bar_get_unfit(bar))
+			 !iopmem_ineligible_text(iopmem_bar_get_ineligible(bar)))
 			printf(", BAR %u", iopmem_bar_get_index(bar));
 	}
 	if (iopmem_function_get_state(fn) != IOPMEM_STATE_BOUND)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Where a file's contents lie on its block device */
+/* Where a file's contents are */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,5 +133,28 @@ int parse_fiemap(const void *buf, size_t len, struct pieces *p,
 		*why = "has a hole, write zeros there first";
 		return -EOPNOTSUPP;
 	}
+	return 0;
+}
+
+#define PRESENT		0x8000000000000000ull
+#define FRAME		0x007fffffffffffffull
+
+int parse_pagemap(const void *buf, size_t len, size_t index,
+		  uint64_t page_size, uint64_t *address)
+{
+	uint64_t entry;
+
+	if (index >= len / sizeof(entry))
+		return -EINVAL;
+	memcpy(&entry, (const char *)buf + index * sizeof(entry),
+	       sizeof(entry));
+	if (!(entry & PRESENT))
+		return -ENXIO;
+	/* shown to those who may not see addresses */
+	if (!(entry & FRAME))
+		return -EPERM;
+	if ((entry & FRAME) > UINT64_MAX / page_size)
+		return -EINVAL;
+	*address = (entry & FRAME) * page_size;
 	return 0;
 }

@@ -6,6 +6,8 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <net/if.h>
+#include <search.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,12 +15,38 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "private.h"
+#include <libmount.h>
+
+#include "internal.h"
 
 #define SYS_BLOCK	"/sys/class/block"
 
+struct iopmem_user {
+	struct iopmem_user *next;
+	enum iopmem_user_kind kind;
+	char device[64];
+	char *path;
+	int pid;
+	char process[64];
+	char *text;
+};
+
+/**
+ * struct iopmem_users - what a search has found
+ * @first: in the order in which they were found
+ * @last: where the next one is linked to
+ * @unreadable: processes that could not be looked into
+ */
+struct iopmem_users {
+	struct iopmem_function *fn;
+	struct iopmem_user *first;
+	struct iopmem_user **last;
+	unsigned int unreadable;
+};
+
 /* A device that the function's driver has made, or one made of such */
 struct device {
+	struct device *next;
 	bool block;
 	unsigned int major;
 	unsigned int minor;
@@ -26,82 +54,127 @@ struct device {
 };
 
 /**
- * struct search - one search for holders
- * @namespaces: mount namespaces whose mounts were looked at
+ * struct search - one search for users
+ * @known: the users, as a tree of search.h, so that each is found once
+ * @devices: all of them, @last_device is where the next one is linked to
+ * @by_number: the same, as a tree
+ * @namespaces: mount namespaces whose mounts were looked at, as a tree
+ * @foreign: the caller's own has been
  * @rc: -ENOMEM if that has happened
  */
 struct search {
 	struct iopmem_function *fn;
+	struct iopmem_users *users;
+	void *known;
 	struct device *devices;
-	size_t num_devices;
-	uint64_t *namespaces;
-	size_t num_namespaces;
+	struct device **last_device;
+	void *by_number;
+	void *namespaces;
+	bool foreign;
 	int rc;
 };
 
-static void *grow(struct search *s, void *array, size_t n, size_t size)
+static int compare(uint64_t a, uint64_t b)
 {
-	void *more = array;
-
-	/* room for 16, 32, 64, ... */
-	if (!n)
-		more = malloc(16 * size);
-	else if (n >= 16 && !(n & (n - 1)))
-		more = realloc(array, 2 * n * size);
-	if (!more)
-		s->rc = -ENOMEM;
-	return more;
+	return a < b ? -1 : a > b;
 }
 
-static void add_holder(struct search *s, const struct iopmem_holder *h,
-		       const char *format, ...)
+/* A mount is seen from several namespaces, with a process of each. */
+static int compare_users(const void *a, const void *b)
+{
+	const struct iopmem_user *x = a, *y = b;
+	int rc = compare(x->kind, y->kind);
+
+	if (!rc && x->kind == IOPMEM_USER_PROCESS)
+		rc = compare(x->pid, y->pid);
+	if (!rc)
+		rc = strcmp(x->device, y->device);
+	if (!rc)
+		rc = strcmp(x->path ? x->path : "", y->path ? y->path : "");
+	return rc;
+}
+
+static int compare_devices(const void *a, const void *b)
+{
+	const struct device *x = a, *y = b;
+	int rc = compare(x->block, y->block);
+
+	if (!rc)
+		rc = compare(x->major, y->major);
+	if (!rc)
+		rc = compare(x->minor, y->minor);
+	return rc;
+}
+
+static int compare_inodes(const void *a, const void *b)
+{
+	return compare(*(const ino_t *)a, *(const ino_t *)b);
+}
+
+static void keep(void *node)
+{
+	(void)node;
+}
+
+/* Puts @key into the tree. false if there is such a one, or no memory. */
+static bool add_to(struct search *s, void **tree, void *key,
+		   int (*order)(const void *a, const void *b))
+{
+	void **node = tsearch(key, tree, order);
+
+	if (!node)
+		s->rc = -ENOMEM;
+	return node && *node == key;
+}
+
+static void user_free(struct iopmem_user *user)
+{
+	free(user->path);
+	free(user->text);
+	free(user);
+}
+
+static void add_user(struct search *s, const struct iopmem_user *u,
+		     const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* Once only: a mount is seen from several namespaces. */
-static void add_holder(struct search *s, const struct iopmem_holder *h,
-		       const char *format, ...)
+/* Once only */
+static void add_user(struct search *s, const struct iopmem_user *u,
+		     const char *format, ...)
 {
-	struct iopmem_function *fn = s->fn;
-	struct iopmem_holder *new;
+	struct iopmem_user *new;
 	va_list args;
-	size_t i;
 
-	for (i = 0; i < fn->num_holders; i++)
-		if (fn->holders[i].kind == h->kind &&
-		    !strcmp(fn->holders[i].device, h->device) &&
-		    same_string(fn->holders[i].path, h->path) &&
-		    (h->kind != IOPMEM_HOLDER_PROCESS ||
-		     fn->holders[i].pid == h->pid))
-			return;
-
-	new = grow(s, fn->holders, fn->num_holders, sizeof(*new));
-	if (!new)
+	if (tfind(u, &s->known, compare_users))
 		return;
-	fn->holders = new;
-	new += fn->num_holders;
-	*new = *h;
-	new->fn = fn;
-	new->path = h->path ? strdup(h->path) : NULL;
+	new = malloc(sizeof(*new));
+	if (!new) {
+		s->rc = -ENOMEM;
+		return;
+	}
+	*new = *u;
+	new->path = u->path ? strdup(u->path) : NULL;
 	va_start(args, format);
 	if (vasprintf(&new->text, format, args) < 0)
 		new->text = NULL;
 	va_end(args);
-	if (!new->text || (h->path && !new->path)) {
-		free(new->path);
-		free(new->text);
+	if (!new->text || (u->path && !new->path) ||
+	    !add_to(s, &s->known, new, compare_users)) {
 		s->rc = -ENOMEM;
+		user_free(new);
 		return;
 	}
-	fn->num_holders++;
+	*s->users->last = new;
+	s->users->last = &new->next;
 }
 
-static struct iopmem_holder holder(enum iopmem_holder_kind kind,
-				   const char *device, char *path)
+static struct iopmem_user user(enum iopmem_user_kind kind, const char *device,
+			       char *path)
 {
-	struct iopmem_holder h = { .kind = kind, .path = path };
+	struct iopmem_user u = { .kind = kind, .path = path };
 
-	snprintf(h.device, sizeof(h.device), "%s", device);
-	return h;
+	snprintf(u.device, sizeof(u.device), "%s", device);
+	return u;
 }
 
 /* Devices */
@@ -111,30 +184,38 @@ static void walk(struct search *s, const char *path, const char *name);
 static const struct device *find_device(struct search *s, bool block,
 					unsigned int major, unsigned int minor)
 {
-	size_t i;
+	const struct device key = {
+		.block = block,
+		.major = major,
+		.minor = minor,
+	};
+	struct device *const *node = tfind(&key, &s->by_number,
+					   compare_devices);
 
-	for (i = 0; i < s->num_devices; i++)
-		if (s->devices[i].block == block &&
-		    s->devices[i].major == major &&
-		    s->devices[i].minor == minor)
-			return &s->devices[i];
-	return NULL;
+	return node ? *node : NULL;
 }
 
 static void add_device(struct search *s, bool block, const char *name,
 		       unsigned int major, unsigned int minor)
 {
-	struct device *d;
+	struct device *d = malloc(sizeof(*d));
 
-	if (find_device(s, block, major, minor))
+	if (!d) {
+		s->rc = -ENOMEM;
 		return;
-	d = grow(s, s->devices, s->num_devices, sizeof(*d));
-	if (!d)
-		return;
-	s->devices = d;
-	d += s->num_devices++;
-	*d = (struct device){ block, major, minor, "" };
+	}
+	*d = (struct device){
+		.block = block,
+		.major = major,
+		.minor = minor,
+	};
 	snprintf(d->name, sizeof(d->name), "%s", name);
+	if (!add_to(s, &s->by_number, d, compare_devices)) {
+		free(d);
+		return;
+	}
+	*s->last_device = d;
+	s->last_device = &d->next;
 }
 
 static bool is_block(const char *path)
@@ -161,12 +242,12 @@ static void look_at_holders(struct search *s, const char *path,
 	if (!dir)
 		return;
 	while ((entry = readdir(dir))) {
-		struct iopmem_holder h;
+		struct iopmem_user u;
 
 		if (entry->d_name[0] == '.')
 			continue;
-		h = holder(IOPMEM_HOLDER_DEVICE, name, entry->d_name);
-		add_holder(s, &h, "%s is part of %s", name, entry->d_name);
+		u = user(IOPMEM_USER_DEVICE, name, entry->d_name);
+		add_user(s, &u, "%s is part of %s", name, entry->d_name);
 		snprintf(above, sizeof(above), SYS_BLOCK "/%s",
 			 entry->d_name);
 		walk(s, above, entry->d_name);
@@ -192,7 +273,7 @@ static void look_behind_hidden(struct search *s, const char *name)
 static void look_at_interface(struct search *s, const char *path,
 			      const char *name)
 {
-	struct iopmem_holder h = holder(IOPMEM_HOLDER_NETWORK, name, NULL);
+	struct iopmem_user u = user(IOPMEM_USER_NETWORK, name, NULL);
 	char attr[PATH_MAX], buf[64];
 	struct text t;
 	uint64_t flags;
@@ -205,7 +286,7 @@ static void look_at_interface(struct search *s, const char *path,
 		return;
 	t = (struct text){ buf, buf + n };
 	if (!text_0x(&t, &flags) && flags & IFF_UP)
-		add_holder(s, &h, "network interface %s is up", name);
+		add_user(s, &u, "network interface %s is up", name);
 }
 
 /* The folder @path is a device, called @name? And what is below it? */
@@ -265,7 +346,7 @@ static void look_at_loops(struct search *s)
 		return;
 	while (!s->rc && (entry = readdir(dir))) {
 		const struct device *d;
-		struct iopmem_holder h;
+		struct iopmem_user u;
 		struct stat st;
 
 		snprintf(path, sizeof(path), SYS_BLOCK "/%s/loop/backing_file",
@@ -277,8 +358,8 @@ static void look_at_loops(struct search *s)
 				minor(st.st_rdev));
 		if (!d)
 			continue;
-		h = holder(IOPMEM_HOLDER_DEVICE, d->name, entry->d_name);
-		add_holder(s, &h, "%s is part of %s", d->name, entry->d_name);
+		u = user(IOPMEM_USER_DEVICE, d->name, entry->d_name);
+		add_user(s, &u, "%s is part of %s", d->name, entry->d_name);
 		snprintf(path, sizeof(path), SYS_BLOCK "/%s", entry->d_name);
 		walk(s, path, entry->d_name);
 	}
@@ -306,64 +387,59 @@ static void look_at_vfio(struct search *s)
 static void look_at_mounts(struct search *s, const char *path, int pid,
 			   const char *process)
 {
-	struct text t, line;
-	struct mount m;
-	char *buf;
-	size_t len;
+	struct libmnt_table *table = mnt_new_table_from_file(path);
+	struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
+	struct libmnt_fs *fs;
 
-	if (sysfs_read_all(path, &buf, &len))
-		return;
-	t = (struct text){ buf, buf + len };
-	while (text_line(&t, &line)) {
-		const struct device *d;
-		struct iopmem_holder h;
+	while (table && iter && !mnt_table_next_fs(table, iter, &fs)) {
+		const char *target = mnt_fs_get_target(fs);
+		dev_t dev = mnt_fs_get_devno(fs);
+		const struct device *d = find_device(s, true, major(dev),
+						     minor(dev));
+		struct iopmem_user u;
 
-		if (parse_mount(line.at, line.end - line.at, &m))
+		if (!d || !target)
 			continue;
-		d = find_device(s, true, m.major, m.minor);
-		if (!d)
-			continue;
-		h = holder(IOPMEM_HOLDER_MOUNT, d->name, m.path);
+		u = user(IOPMEM_USER_MOUNT, d->name, (char *)target);
 		if (pid) {
-			h.pid = pid;
-			snprintf(h.process, sizeof(h.process), "%s", process);
-			add_holder(s, &h,
-				   "%s is mounted on %s where %s (pid %d) is",
-				   d->name, m.path, process, pid);
+			u.pid = pid;
+			snprintf(u.process, sizeof(u.process), "%s", process);
+			add_user(s, &u,
+				 "%s is mounted on %s where %s (pid %d) is",
+				 d->name, target, process, pid);
 		} else {
-			add_holder(s, &h, "%s is mounted on %s", d->name,
-				   m.path);
+			add_user(s, &u, "%s is mounted on %s", d->name, target);
 		}
 	}
-	free(buf);
+	mnt_free_iter(iter);
+	mnt_unref_table(table);
 }
 
 static void look_at_swap(struct search *s)
 {
-	struct text t, line;
-	char path[PATH_MAX];
-	char *buf;
-	size_t len;
+	struct libmnt_table *table = mnt_new_table();
+	struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
+	struct libmnt_fs *fs;
 
-	if (sysfs_read_all("/proc/swaps", &buf, &len))
-		return;
-	t = (struct text){ buf, buf + len };
-	while (text_line(&t, &line)) {
+	if (table && iter)
+		mnt_table_parse_swaps(table, NULL);
+	while (table && iter && !mnt_table_next_fs(table, iter, &fs)) {
+		const char *path = mnt_fs_get_source(fs);
 		const struct device *d;
-		struct iopmem_holder h;
+		struct iopmem_user u;
 		struct stat st;
 
-		if (parse_swap(line.at, line.end - line.at, path) ||
-		    stat(path, &st) || !S_ISBLK(st.st_mode))
+		if (!path || stat(path, &st) || !S_ISBLK(st.st_mode))
 			continue;
 		d = find_device(s, true, major(st.st_rdev),
 				minor(st.st_rdev));
 		if (!d)
 			continue;
-		h = holder(IOPMEM_HOLDER_SWAP, d->name, NULL);
-		add_holder(s, &h, "%s is swap space", d->name);
+		u = user(IOPMEM_USER_SWAP, d->name, NULL);
+		add_user(s, &u, "%s is swap space", d->name);
 	}
-	free(buf);
+	mnt_free_iter(iter);
+	mnt_unref_table(table);
 }
 
 /* Processes */
@@ -385,7 +461,7 @@ static int look_at_link(struct search *s, const struct process *p, int at,
 {
 	char target[PATH_MAX];
 	const struct device *d = NULL;
-	struct iopmem_holder h;
+	struct iopmem_user u;
 	struct statx st;
 	ssize_t n;
 
@@ -401,10 +477,10 @@ static int look_at_link(struct search *s, const struct process *p, int at,
 		return 0;
 	n = readlinkat(at, name, target, sizeof(target) - 1);
 	target[n < 0 ? 0 : n] = 0;
-	h = holder(IOPMEM_HOLDER_PROCESS, d->name, target);
-	h.pid = p->pid;
-	snprintf(h.process, sizeof(h.process), "%s", p->name);
-	add_holder(s, &h, "%s (pid %d) has %s %s", p->name, p->pid, target,
+	u = user(IOPMEM_USER_PROCESS, d->name, target);
+	u.pid = p->pid;
+	snprintf(u.process, sizeof(u.process), "%s", p->name);
+	add_user(s, &u, "%s (pid %d) has %s %s", p->name, p->pid, target,
 		   how);
 	return 0;
 }
@@ -432,30 +508,31 @@ static int look_at_links(struct search *s, const struct process *p,
 static void look_at_namespace(struct search *s, const struct process *p)
 {
 	char path[PATH_MAX];
-	uint64_t *more;
 	struct stat st;
-	size_t i;
+	ino_t *inode;
 
 	snprintf(path, sizeof(path), "%s/ns/mnt", p->path);
 	if (stat(path, &st))
 		return;
-	for (i = 0; i < s->num_namespaces; i++)
-		if (s->namespaces[i] == st.st_ino)
-			return;
-	more = grow(s, s->namespaces, s->num_namespaces, sizeof(*more));
-	if (!more)
+	inode = malloc(sizeof(*inode));
+	if (!inode) {
+		s->rc = -ENOMEM;
 		return;
-	s->namespaces = more;
-	s->namespaces[s->num_namespaces++] = st.st_ino;
+	}
+	*inode = st.st_ino;
+	if (!add_to(s, &s->namespaces, inode, compare_inodes)) {
+		free(inode);
+		return;
+	}
 	snprintf(path, sizeof(path), "%s/mountinfo", p->path);
-	look_at_mounts(s, path, s->num_namespaces == 1 ? 0 : p->pid, p->name);
+	look_at_mounts(s, path, s->foreign ? p->pid : 0, p->name);
 }
 
 static void look_at_process(struct search *s, const char *pid)
 {
 	struct process p = { .pid = atoi(pid) };
 	char path[PATH_MAX];
-	bool unseen;
+	bool unreadable;
 	char *c;
 
 	snprintf(p.path, sizeof(p.path), "/proc/%s", pid);
@@ -467,14 +544,14 @@ static void look_at_process(struct search *s, const char *pid)
 			*c = '?';
 
 	look_at_namespace(s, &p);
-	unseen = look_at_links(s, &p, "fd", "open");
-	unseen |= look_at_links(s, &p, "map_files", "mapped");
+	unreadable = look_at_links(s, &p, "fd", "open");
+	unreadable |= look_at_links(s, &p, "map_files", "mapped");
 	snprintf(path, sizeof(path), "%s/cwd", p.path);
-	unseen |= look_at_link(s, &p, AT_FDCWD, path, "as its folder");
+	unreadable |= look_at_link(s, &p, AT_FDCWD, path, "as its folder");
 	snprintf(path, sizeof(path), "%s/root", p.path);
-	unseen |= look_at_link(s, &p, AT_FDCWD, path, "as its root");
+	unreadable |= look_at_link(s, &p, AT_FDCWD, path, "as its root");
 	if (p.pid != getpid())
-		s->fn->unseen += unseen;
+		s->users->unreadable += unreadable;
 }
 
 static void look_at_processes(struct search *s)
@@ -485,6 +562,7 @@ static void look_at_processes(struct search *s)
 
 	/* ours first: the others' mounts are marked */
 	look_at_namespace(s, &self);
+	s->foreign = true;
 	dir = opendir("/proc");
 	if (!dir)
 		return;
@@ -497,16 +575,16 @@ static void look_at_processes(struct search *s)
 /* The last resort: who has a block device for itself keeps others out. */
 static void look_at_claims(struct search *s)
 {
+	const struct device *d;
 	char path[PATH_MAX];
-	struct iopmem_holder h;
+	struct iopmem_user u;
 	char *c;
-	size_t i;
 	int fd;
 
-	for (i = 0; i < s->num_devices && !s->fn->num_holders; i++) {
-		if (!s->devices[i].block)
+	for (d = s->devices; d && !s->users->first; d = d->next) {
+		if (!d->block)
 			continue;
-		snprintf(path, sizeof(path), "/dev/%s", s->devices[i].name);
+		snprintf(path, sizeof(path), "/dev/%s", d->name);
 		for (c = path + strlen("/dev/"); *c; c++)
 			if (*c == '!')
 				*c = '/';
@@ -514,116 +592,144 @@ static void look_at_claims(struct search *s)
 		if (fd >= 0) {
 			close(fd);
 		} else if (errno == EBUSY) {
-			h = holder(IOPMEM_HOLDER_KERNEL, s->devices[i].name,
-				   NULL);
-			add_holder(s, &h, "%s is claimed by the kernel, nothing tells for whom",
-				   s->devices[i].name);
+			u = user(IOPMEM_USER_KERNEL, d->name, NULL);
+			add_user(s, &u, "%s is claimed by the kernel, nothing tells for whom",
+				 d->name);
 		}
 	}
 }
 
-void holders_free(struct iopmem_function *fn)
+static void search_end(struct search *s)
 {
-	size_t i;
+	struct device *d;
 
-	for (i = 0; i < fn->num_holders; i++) {
-		free(fn->holders[i].path);
-		free(fn->holders[i].text);
+	while ((d = s->devices)) {
+		s->devices = d->next;
+		free(d);
 	}
-	free(fn->holders);
-	fn->holders = NULL;
-	fn->num_holders = 0;
-	fn->unseen = 0;
+	tdestroy(s->known, keep);
+	tdestroy(s->by_number, keep);
+	tdestroy(s->namespaces, free);
 }
 
-void holders_describe(struct iopmem_function *fn, char *buf, size_t size)
-{
-	size_t i, at = 0;
-
-	buf[0] = 0;
-	for (i = 0; i < fn->num_holders; i++) {
-		const char *text = fn->holders[i].text;
-
-		/* room for the last words */
-		if (at + strlen(text) + 32 > size) {
-			snprintf(buf + at, size - at, "%s%zu more",
-				 at ? ", " : "", fn->num_holders - i);
-			return;
-		}
-		at += sprintf(buf + at, "%s%s", at ? ", " : "", text);
-	}
-}
-
-EXPORT int iopmem_function_find_holders(struct iopmem_function *fn)
+EXPORT int iopmem_users_new(struct iopmem_function *fn,
+			    struct iopmem_users **users)
 {
 	struct search s = { .fn = fn };
 
-	holders_free(fn);
+	s.users = calloc(1, sizeof(*s.users));
+	if (!s.users)
+		return set_error(fn->ctx, -ENOMEM, "out of memory");
+	context_get(fn->ctx);
+	s.users->fn = fn;
+	s.users->last = &s.users->first;
+	s.last_device = &s.devices;
 	walk(&s, fn->syspath, fn->name);
 	look_at_vfio(&s);
-	if (s.num_devices) {
+	if (s.devices) {
 		look_at_loops(&s);
 		look_at_swap(&s);
 		look_at_processes(&s);
 		look_at_claims(&s);
 	}
-	free(s.devices);
-	free(s.namespaces);
-	if (s.rc)
-		return failed(fn->ctx, s.rc, "out of memory");
-	return fn->num_holders;
+	search_end(&s);
+	if (s.rc) {
+		set_error(fn->ctx, s.rc, "out of memory");
+		iopmem_users_free(s.users);
+		return s.rc;
+	}
+	*users = s.users;
+	return 0;
 }
 
-EXPORT unsigned int iopmem_function_get_unseen(struct iopmem_function *fn)
+EXPORT void iopmem_users_free(struct iopmem_users *users)
 {
-	return fn->unseen;
+	struct iopmem_user *u;
+
+	if (!users)
+		return;
+	while ((u = users->first)) {
+		users->first = u->next;
+		user_free(u);
+	}
+	context_put(users->fn->ctx);
+	free(users);
 }
 
-EXPORT struct iopmem_holder *
-iopmem_holder_get_first(struct iopmem_function *fn)
+void users_describe(struct iopmem_users *users, char *buf, size_t size)
 {
-	return fn->num_holders ? fn->holders : NULL;
+	struct iopmem_user *u;
+	size_t at = 0, left = 0;
+
+	for (u = users->first; u; u = u->next)
+		left++;
+	buf[0] = 0;
+	for (u = users->first; u; u = u->next, left--) {
+		/* room for the last words */
+		if (at + strlen(u->text) + 32 > size) {
+			snprintf(buf + at, size - at, "%s%zu more",
+				 at ? ", " : "", left);
+			return;
+		}
+		at += sprintf(buf + at, "%s%s", at ? ", " : "", u->text);
+	}
 }
 
-EXPORT struct iopmem_holder *iopmem_holder_get_next(struct iopmem_holder *h)
+EXPORT unsigned int iopmem_users_get_unreadable(struct iopmem_users *users)
 {
-	struct iopmem_function *fn = h->fn;
-
-	return ++h < fn->holders + fn->num_holders ? h : NULL;
+	return users->unreadable;
 }
 
-EXPORT struct iopmem_function *
-iopmem_holder_get_function(struct iopmem_holder *h)
+EXPORT struct iopmem_user *iopmem_user_get_first(struct iopmem_users *users)
 {
-	return h->fn;
+	return users->first;
 }
 
-EXPORT enum iopmem_holder_kind iopmem_holder_get_kind(struct iopmem_holder *h)
+EXPORT struct iopmem_user *iopmem_user_get_next(struct iopmem_user *user)
 {
-	return h->kind;
+	return user->next;
 }
 
-EXPORT const char *iopmem_holder_get_device(struct iopmem_holder *h)
+EXPORT enum iopmem_user_kind iopmem_user_get_kind(struct iopmem_user *user)
 {
-	return h->device;
+	return user->kind;
 }
 
-EXPORT const char *iopmem_holder_get_path(struct iopmem_holder *h)
+EXPORT const char *iopmem_user_kind_text(enum iopmem_user_kind kind)
 {
-	return h->path;
+	switch (kind) {
+	case IOPMEM_USER_MOUNT:
+		return "mounted file system";
+	case IOPMEM_USER_SWAP:
+		return "swap space";
+	case IOPMEM_USER_DEVICE:
+		return "block device made of it";
+	case IOPMEM_USER_PROCESS:
+		return "process";
+	case IOPMEM_USER_NETWORK:
+		return "network interface";
+	case IOPMEM_USER_KERNEL:
+		return "kernel";
+	}
+	return NULL;
 }
 
-EXPORT int iopmem_holder_get_pid(struct iopmem_holder *h)
+EXPORT const char *iopmem_user_get_device(struct iopmem_user *user)
 {
-	return h->pid;
+	return user->device;
 }
 
-EXPORT const char *iopmem_holder_get_process(struct iopmem_holder *h)
+EXPORT const char *iopmem_user_get_path(struct iopmem_user *user)
 {
-	return h->pid ? h->process : NULL;
+	return user->path;
 }
 
-EXPORT const char *iopmem_holder_get_text(struct iopmem_holder *h)
+EXPORT int iopmem_user_get_pid(struct iopmem_user *user)
 {
-	return h->text;
+	return user->pid ? user->pid : -ENODATA;
+}
+
+EXPORT const char *iopmem_user_get_text(struct iopmem_user *user)
+{
+	return user->text;
 }
