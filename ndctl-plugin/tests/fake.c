@@ -21,6 +21,7 @@
  *	isblock	what is opened is one
  *	claimed=PATH	the kernel has it for itself
  *	hurry	with the library's own patience
+ *	nofork	no process can be started
  *
  * Numbers as in C. FIEMAP is given two extents at a time. What is mapped is the
  * file; only pagemap is another.
@@ -30,6 +31,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <spawn.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -353,4 +355,31 @@ int poll(struct pollfd *fds, nfds_t n, int ms)
 	if (getenv("FAKE_PROC") && !value("hurry", 0) && ms > 0)
 		ms *= PATIENCE;
 	return real(fds, n, ms);
+}
+
+static void check_fork(void)
+{
+	if (!value("nofork", 0))
+		return;
+	fputs("fake: a process is started\n", stderr);
+	_exit(1);
+}
+
+pid_t fork(void)
+{
+	typeof(fork) *real = dlsym(RTLD_NEXT, "fork");
+
+	check_fork();
+	return real();
+}
+
+int posix_spawn(pid_t *restrict pid, const char *restrict path,
+		const posix_spawn_file_actions_t *restrict actions,
+		const posix_spawnattr_t *restrict attr,
+		char *const argv[restrict], char *const env[restrict])
+{
+	typeof(posix_spawn) *real = dlsym(RTLD_NEXT, "posix_spawn");
+
+	check_fork();
+	return real(pid, path, actions, attr, argv, env);
 }
