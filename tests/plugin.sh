@@ -73,6 +73,7 @@ test_make() {
 	# shellcheck disable=SC2046 # flags
 	out=$(gcc -Wall -Werror -o "$work/use" "$work/use.c" $(pkg-config --cflags --libs libiopmem) 2>&1) ||
 		bad "gcc with pkg-config" "to succeed" "$out"
+	is "what that links beside libc" "-liopmem" "$(pkg-config --libs-only-l libiopmem | xargs)"
 	export LD_LIBRARY_PATH
 	LD_LIBRARY_PATH=$(dirname "$(find "$work/root" -name libiopmem.so.0)")
 	is "functions it finds" "$(find /sys/bus/pci/devices -type l | wc -l)" "$("$work/use")"

@@ -242,22 +242,28 @@ void functions_reset(struct iopmem_ctx *ctx)
 		pci_cleanup(ctx->pci);
 }
 
+/* Leaves the message as it is, unless this is the first time. */
+static void scan_once(struct iopmem_ctx *ctx)
+{
+	if (ctx->scanned)
+		return;
+	ctx->scanned = true;
+	ctx->skipped = functions_read(ctx);
+	memcpy(ctx->scan_error, ctx->error, sizeof(ctx->error));
+}
+
 EXPORT int iopmem_scan(struct iopmem_ctx *ctx)
 {
-	if (!ctx->scanned) {
-		ctx->scanned = true;
-		ctx->skipped = functions_read(ctx);
-		memcpy(ctx->scan_error, ctx->error, sizeof(ctx->error));
-	} else if (ctx->skipped) {
+	scan_once(ctx);
+	if (ctx->skipped)
 		memcpy(ctx->error, ctx->scan_error, sizeof(ctx->error));
-	}
 	return ctx->skipped;
 }
 
 EXPORT struct iopmem_function *
 iopmem_function_get_first(struct iopmem_ctx *ctx)
 {
-	iopmem_scan(ctx);
+	scan_once(ctx);
 	return ctx->num_functions ? ctx->functions : NULL;
 }
 
@@ -326,6 +332,26 @@ EXPORT const char *iopmem_function_get_address(struct iopmem_function *fn)
 	return fn->name;
 }
 
+unsigned int iopmem_function_get_domain(struct iopmem_function *fn)
+{
+	return fn->address.domain;
+}
+
+unsigned int iopmem_function_get_bus_number(struct iopmem_function *fn)
+{
+	return fn->address.bus;
+}
+
+unsigned int iopmem_function_get_device_number(struct iopmem_function *fn)
+{
+	return fn->address.dev;
+}
+
+unsigned int iopmem_function_get_function_number(struct iopmem_function *fn)
+{
+	return fn->address.fn;
+}
+
 EXPORT unsigned int iopmem_function_get_vendor(struct iopmem_function *fn)
 {
 	return fn->vendor;
@@ -344,11 +370,6 @@ unsigned int iopmem_function_get_class(struct iopmem_function *fn)
 EXPORT const char *iopmem_function_get_driver(struct iopmem_function *fn)
 {
 	return fn->driver;
-}
-
-const char *iopmem_function_get_syspath(struct iopmem_function *fn)
-{
-	return fn->syspath;
 }
 
 EXPORT enum iopmem_state iopmem_function_get_state(struct iopmem_function *fn)
@@ -671,8 +692,8 @@ static int in_libpci(struct iopmem_ctx *ctx, void (*fn)(void *data), void *data)
 	if (!setjmp(e.to))
 		fn(data);
 	else
-		rc = set_error(ctx, -EIO, "libpci gives up: %s",
-			       strtok(e.message, "\n"));
+		rc = set_error(ctx, -EIO, "libpci gives up: %.*s",
+			       (int)strcspn(e.message, "\n"), e.message);
 	escape = NULL;
 	return rc;
 }

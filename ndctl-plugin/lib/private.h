@@ -82,8 +82,11 @@ iopmem_function_get_next_sibling(struct iopmem_function *fn);
 	     child = iopmem_function_get_next_sibling(child))
 
 struct iopmem_ctx *iopmem_function_get_ctx(struct iopmem_function *fn);
-/* "/sys/bus/pci/devices/0000:01:00.0" */
-const char *iopmem_function_get_syspath(struct iopmem_function *fn);
+/* 0 to 0xffffffff, 0 to 255, 0 to 31, 0 to 7 */
+unsigned int iopmem_function_get_domain(struct iopmem_function *fn);
+unsigned int iopmem_function_get_bus_number(struct iopmem_function *fn);
+unsigned int iopmem_function_get_device_number(struct iopmem_function *fn);
+unsigned int iopmem_function_get_function_number(struct iopmem_function *fn);
 /* 24 bits: base class, sub-class, interface */
 unsigned int iopmem_function_get_class(struct iopmem_function *fn);
 

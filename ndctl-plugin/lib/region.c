@@ -61,7 +61,6 @@ static void regions_read(struct iopmem_ctx *ctx)
 	if (ctx->regions_read)
 		return;
 	ctx->regions_read = true;
-	iopmem_scan(ctx);
 	if (!iopmem_get_ndctl(ctx))
 		return;
 
