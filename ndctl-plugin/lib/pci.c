@@ -922,8 +922,7 @@ static bool is_list_broken(struct iopmem_function *fn, unsigned int type)
 	if (!next)
 		return false;
 	/* a list of extended ones may end in an entry that is all zeros */
-	return type == PCI_CAP_NORMAL || next < least || next + 4 > len ||
-		pci_read_long(fn->pci, next);
+	return next < least || next + 4 > len || pci_read_long(fn->pci, next);
 }
 
 /*
