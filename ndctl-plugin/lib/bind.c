@@ -168,7 +168,7 @@ static int run(struct iopmem_ctx *ctx, const char *address,
  * alike. driverctl unbinds the function first.
  */
 static int driverctl_save(struct iopmem_ctx *ctx, const char *address,
-		   const char *driver)
+			  const char *driver)
 {
 	const char *const set[] = {
 		"driverctl", "--noprobe", "set-override", address, driver, NULL

@@ -146,7 +146,7 @@ static int find_folder(struct iopmem_ctx *ctx, const char *path,
 }
 
 static int target_find(struct iopmem_ctx *ctx, const char *path,
-		const struct statx *st, struct target *t)
+		       const struct statx *st, struct target *t)
 {
 	char folder[PATH_MAX];
 	struct nd_path nd;
@@ -566,8 +566,9 @@ EXPORT int iopmem_map_new(struct iopmem_ctx *ctx, const char *path,
 	int rc;
 
 	if (flags & ~IOPMEM_MAP_READ_ONLY)
-		return set_error(ctx, -EINVAL, "%s: flags 0x%x are unknown, IOPMEM_MAP_READ_ONLY is the only one", path,
-				 flags & ~IOPMEM_MAP_READ_ONLY);
+		return set_error(ctx, -EINVAL,
+				 "%s: flags 0x%x are unknown, use IOPMEM_MAP_READ_ONLY",
+				 path, flags & ~IOPMEM_MAP_READ_ONLY);
 	map = calloc(1, sizeof(*map));
 	if (!map)
 		return set_error(ctx, -ENOMEM, "out of memory");

@@ -311,7 +311,7 @@ int iopmem_spec_check(struct iopmem_ctx *ctx, const char *spec)
 }
 
 bool iopmem_function_matches(struct iopmem_function *fn,
-				    const char *spec)
+			     const char *spec)
 {
 	struct spec s;
 
@@ -432,7 +432,7 @@ int iopmem_function_get_iommu_group(struct iopmem_function *fn)
 }
 
 int iopmem_function_get_iommu_type(struct iopmem_function *fn,
-					  const char **type)
+				   const char **type)
 {
 	char buf[64];
 	int n = sysfs_read_attr(fn->syspath, "iommu_group/type", buf, sizeof(buf));
@@ -479,7 +479,7 @@ static int read_width(struct iopmem_function *fn, const char *attr,
 }
 
 int iopmem_function_get_link(struct iopmem_function *fn,
-				    struct iopmem_link *link)
+			     struct iopmem_link *link)
 {
 	*link = (struct iopmem_link){};
 	if (read_width(fn, "current_link_width", &link->width) ||

@@ -481,7 +481,7 @@ static int look_at_link(struct search *s, const struct process *p, int at,
 	u.pid = p->pid;
 	snprintf(u.process, sizeof(u.process), "%s", p->name);
 	add_user(s, &u, "%s (pid %d) has %s %s", p->name, p->pid, target,
-		   how);
+		 how);
 	return 0;
 }
 

@@ -18,6 +18,8 @@
 
 #include <ndctl/libndctl.h>
 
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+
 static struct iopmem_ctx *ctx;
 
 static struct iopmem_function *function(const char *address)
@@ -322,7 +324,7 @@ int main(int argc, char **argv)
 {
 	size_t i;
 
-	for (i = 0; i < sizeof(scenarios) / sizeof(scenarios[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(scenarios); i++) {
 		if (argc != 2 + scenarios[i].argc ||
 		    strcmp(argv[1], scenarios[i].name))
 			continue;

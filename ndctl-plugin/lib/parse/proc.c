@@ -232,7 +232,7 @@ static bool cover(const struct memtype *list, int n, uint64_t start,
 }
 
 int mtrrs_type(const struct memtype *list, int n, uint64_t start, uint64_t last,
-	      const char **type)
+	       const char **type)
 {
 	int i;
 
