@@ -41,11 +41,75 @@ int complain_ctx(int exit_code, struct iopmem_ctx *ctx)
 	return complain(exit_code, "%s", iopmem_get_error(ctx));
 }
 
+static int wrong_option(const char *format, ...)
+	__attribute__((format(printf, 1, 2)));
+
+static int wrong_option(const char *format, ...)
+{
+	char text[256];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	return complain(EXIT_USAGE, "%s, see 'ndctl-iopmem %s --help'", text,
+			current->name);
+}
+
+/* The option that has this character; its name is NULL if none has */
+static const struct option *option_of(const struct option *options, int c)
+{
+	while (options->name && options->val != c)
+		options++;
+	return options;
+}
+
+/* Those that begin like @arg, "--reg", as "--region or --regions" */
+static unsigned int beginning_like(const struct option *options,
+				   const char *arg, char *buf, size_t size)
+{
+	size_t len = strcspn(arg, "=");
+	unsigned int n = 0;
+
+	*buf = 0;
+	for (; len > 2 && options->name; options++)
+		if (!strncmp(options->name, arg + 2, len - 2)) {
+			size_t at = strlen(buf);
+
+			snprintf(buf + at, size - at, "%s--%s",
+				 n++ ? " or " : "", options->name);
+		}
+	return n;
+}
+
+/*
+ * getopt_long() tells in optopt which option it is about: 0 for a long one that
+ * it does not know. Where in @argv that is, it tells only of a word that it is
+ * through with: a long option, or the last letter of a word.
+ */
+static int explain_option(int c, char **argv, const struct option *options)
+{
+	const struct option *option = option_of(options, optopt);
+	const char *arg = argv[optind - 1];
+	char names[128];
+
+	if (c == ':' && !strncmp(arg, "--", 2))
+		return wrong_option("option '--%s' needs a value", option->name);
+	if (c == ':')
+		return wrong_option("option '-%c' needs a value", optopt);
+	if (optopt && option->name)
+		return wrong_option("option '--%s' takes no value", option->name);
+	if (optopt)
+		return wrong_option("unknown option '-%c'", optopt);
+	if (beginning_like(options, arg, names, sizeof(names)) > 1)
+		return wrong_option("option '%s' can be %s", arg, names);
+	return wrong_option("unknown option '%s'", arg);
+}
+
 int next_option(int argc, char **argv, const char *short_options,
 		const struct option *options, int *exit_code)
 {
 	int c = getopt_long(argc, argv, short_options, options, NULL);
-	const char *arg = argv[optind - 1];
 
 	if (c == 'h') {
 		*exit_code = fputs(current->usage, stdout) < 0 ? EXIT_FAILED :
@@ -54,17 +118,7 @@ int next_option(int argc, char **argv, const char *short_options,
 	}
 	if (c != '?' && c != ':')
 		return c;
-
-	*exit_code = EXIT_USAGE;
-	if (c == ':')
-		complain(EXIT_USAGE, "option '%s' needs a value, see 'ndctl-iopmem %s --help'",
-			 arg, current->name);
-	else if (optopt && arg[1] != '-')
-		complain(EXIT_USAGE, "unknown option '-%c', see 'ndctl-iopmem %s --help'",
-			 optopt, current->name);
-	else
-		complain(EXIT_USAGE, "unknown option '%s', see 'ndctl-iopmem %s --help'",
-			 arg, current->name);
+	*exit_code = explain_option(c, argv, options);
 	return '?';
 }
 
@@ -102,7 +156,7 @@ static int help(void)
 {
 	size_t i;
 
-	puts("usage: ndctl-iopmem [--version] [--help] COMMAND [ARGS]\n"
+	puts("usage: ndctl-iopmem [-v|--version] [-h|--help] COMMAND [ARGS]\n"
 	     "       ndctl-iopmem help [COMMAND]\n");
 	for (i = 0; i < ARRAY_SIZE(commands); i++)
 		printf("  %-10s %s\n", commands[i]->name, commands[i]->summary);
@@ -144,7 +198,8 @@ static int run(int argc, char **argv)
 	if (!strcmp(name, "--help") || !strcmp(name, "-h") ||
 	    (!strcmp(name, "help") && argc == 2))
 		return help();
-	if (!strcmp(name, "--version")) {
+	if (!strcmp(name, "--version") || !strcmp(name, "-v") ||
+	    !strcmp(name, "version")) {
 		puts(VERSION);
 		return EXIT_OK;
 	}
