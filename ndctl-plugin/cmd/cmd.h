@@ -3,8 +3,10 @@
 #define _CMD_H_
 
 #include <getopt.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <iopmem.h>
 
@@ -54,6 +56,27 @@ int complain_ctx(int exit_code, struct iopmem_ctx *ctx);
 int next_option(int argc, char **argv, const char *short_options,
 		const struct option *options, int *exit_code);
 
+/* text.c */
+/*
+ * For people: what comes from outside may be in it, as names of files, processes
+ * and namespaces, and messages of the kernel. A control character, with which
+ * such a name could command the terminal, and what is not UTF-8 are printed as
+ * "\x1b" is here.
+ */
+void put_text(FILE *out, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+void put_text_va(FILE *out, const char *format, va_list args)
+	__attribute__((format(printf, 2, 0)));
+/*
+ * Take the next character of *@text, as put_text() prints it. Returns false at
+ * the end.
+ */
+bool next_printable(const char **text, char buf[5]);
+/* Bytes of the character at @text; 0: it is not UTF-8 */
+size_t utf8_length(const char *text);
+/* Is the character at @text, which is UTF-8, a control character? */
+bool is_control(const char *text);
+
 /* Each of the operands has to name one of the machine's functions. */
 int check_specs(struct iopmem_ctx *ctx, char **specs, int n);
 /* Without operands everything matches. */
@@ -67,6 +90,7 @@ enum {
 	JSON_VERBOSE = 1 << 1,	/* -v */
 };
 
+struct json_object *json_new_string(const char *text);
 void json_add_string(struct json_object *to, const char *key,
 		     const char *value);	/* NULL: null */
 void json_add_int(struct json_object *to, const char *key, int64_t value);
@@ -109,7 +133,7 @@ int namespace_compare(const void *a, const void *b);
  * @offset: from the BAR's start
  * @symbol: for the terminal
  * @color: for SVG
- * @what: for people, printable ASCII
+ * @what: for people
  */
 struct segment {
 	uint64_t offset;

@@ -30,7 +30,7 @@ int complain(int exit_code, const char *format, ...)
 	fprintf(stderr, "ndctl-iopmem%s%s: ", current ? " " : "",
 		current ? current->name : "");
 	va_start(args, format);
-	vfprintf(stderr, format, args);
+	put_text_va(stderr, format, args);
 	va_end(args);
 	fputc('\n', stderr);
 	return exit_code;

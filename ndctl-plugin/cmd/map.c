@@ -72,14 +72,6 @@ static enum kind kind_of(struct ndctl_namespace *ndns)
 	return i;
 }
 
-/* Names come from labels, which may hold anything. */
-static void make_printable(char *text)
-{
-	for (; *text; text++)
-		if (*text < ' ' || *text > '~')
-			*text = '?';
-}
-
 static int add(struct picture *p, enum kind is, uint64_t offset,
 	       uint64_t size, const char *what)
 {
@@ -99,7 +91,6 @@ static int add(struct picture *p, enum kind is, uint64_t offset,
 		.color = kinds[is].color,
 	};
 	snprintf(more->what, sizeof(more->what), "%s", what);
-	make_printable(more->what);
 	return EXIT_OK;
 }
 
@@ -283,13 +274,15 @@ static void print_picture(const struct picture *p)
 	char text[32];
 	size_t i;
 
-	puts(p->title);
+	put_text(stdout, "%s", p->title);
+	putchar('\n');
 	print_bar(p);
 	for (i = 0; i < p->num_segments; i++) {
 		size_for_people(text, sizeof(text), p->segments[i].size);
-		printf("  %c  0x%011" PRIx64 "  %12s  %s\n",
-		       p->segments[i].symbol, p->segments[i].offset, text,
-		       p->segments[i].what);
+		put_text(stdout, "  %c  0x%011" PRIx64 "  %12s  %s",
+			 p->segments[i].symbol, p->segments[i].offset, text,
+			 p->segments[i].what);
+		putchar('\n');
 	}
 	puts(p->cost);
 }

@@ -131,7 +131,7 @@ static void print_json(struct iopmem_path *path, struct iopmem_function *from,
 	json_add_string(j, "function", iopmem_function_get_address(to));
 	json_add_string(j, "verdict", verdicts[iopmem_path_get_verdict(path)]);
 	for (i = 0; (line = iopmem_path_get_why(path, i)); i++)
-		json_object_array_add(why, json_object_new_string(line));
+		json_object_array_add(why, json_new_string(line));
 	json_object_object_add(j, "why", why);
 	json_add_string(j, "common",
 			common ? iopmem_function_get_address(common) : NULL);
@@ -191,8 +191,10 @@ static void print_for_people(struct iopmem_path *path,
 		last = fn;
 	}
 	puts("why:");
-	for (i = 0; (line = iopmem_path_get_why(path, i)); i++)
-		printf("  %s\n", line);
+	for (i = 0; (line = iopmem_path_get_why(path, i)); i++) {
+		put_text(stdout, "  %s", line);
+		putchar('\n');
+	}
 }
 
 static int cmd_path(int argc, char **argv, struct iopmem_ctx *ctx)

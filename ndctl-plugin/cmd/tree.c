@@ -58,7 +58,7 @@ static int print_function(struct iopmem_function *fn,
 	printf("%s %04x:%04x", iopmem_function_get_address(fn),
 	       iopmem_function_get_vendor(fn), iopmem_function_get_device(fn));
 	if (driver)
-		printf(" %s", driver);
+		put_text(stdout, " %s", driver);
 	if (is_target(fn, options))
 		print_target(fn);
 	if (initiator > 0)
