@@ -14,7 +14,7 @@
 static const char bind_usage[] =
 "usage: ndctl-iopmem bind [<options>] <function>...\n"
 "\n"
-"  <function>: 0000:01:00.0, 1af4:1110 or a path in sysfs\n"
+FUNCTION_HELP
 "\n"
 "    -f, --force           take it from another driver, if nothing of it is in use\n"
 "    -p, --persist         also at the next boot, through driverctl\n"
@@ -23,7 +23,7 @@ static const char bind_usage[] =
 static const char unbind_usage[] =
 "usage: ndctl-iopmem unbind [<options>] <function>...\n"
 "\n"
-"  <function>: 0000:01:00.0, 1af4:1110 or a path in sysfs\n"
+FUNCTION_HELP
 "\n"
 "    -f, --force           although it is in use: wait until it is not\n"
 "    -p, --persist         undo what bind --persist did\n"
@@ -275,7 +275,7 @@ static int report(struct jobs *j, unsigned int flags)
 }
 
 /* A function for each that the operands name, once */
-static int find_jobs(struct jobs *j, char **specs, int n)
+static int find_jobs(struct jobs *j, const struct specs *specs)
 {
 	struct iopmem_function *fn;
 	int count = 0;
@@ -286,7 +286,7 @@ static int find_jobs(struct jobs *j, char **specs, int n)
 	if (!j->list)
 		return complain(EXIT_FAILED, "out of memory");
 	iopmem_function_foreach(j->ctx, fn)
-		if (matches_specs(fn, specs, n)) {
+		if (specs_match(specs, fn)) {
 			struct job *job = &j->list[j->n++];
 
 			job->fn = fn;
@@ -296,15 +296,17 @@ static int find_jobs(struct jobs *j, char **specs, int n)
 	return EXIT_OK;
 }
 
-static int run(struct jobs *j, char **specs, int n, unsigned int flags)
+static int run(struct jobs *j, char **texts, int n, unsigned int flags)
 {
+	struct specs specs;
 	int rc;
 
 	if (iopmem_scan(j->ctx) < 0)
 		return complain_ctx(EXIT_FAILED, j->ctx);
-	rc = check_specs(j->ctx, specs, n);
+	rc = specs_read(j->ctx, texts, n, &specs);
 	if (!rc)
-		rc = find_jobs(j, specs, n);
+		rc = find_jobs(j, &specs);
+	specs_free(&specs);
 	if (!rc)
 		rc = check_all(j);
 	if (!rc)

@@ -16,7 +16,7 @@
 static const char usage[] =
 "usage: ndctl-iopmem check [<options>] [<function>...]\n"
 "\n"
-"  <function>: 0000:01:00.0, 1af4:1110 or a path in sysfs\n"
+FUNCTION_HELP
 "\n"
 "    -u, --human           a list for people\n"
 "\n"
@@ -604,34 +604,35 @@ static int cmd_check(int argc, char **argv, struct iopmem_ctx *ctx)
 	};
 	struct check c = { .ctx = ctx };
 	struct iopmem_function *fn;
+	struct specs specs;
 	bool human = false;
-	int rc = EXIT_OK, o, skipped, n;
-	char **specs;
+	int rc = EXIT_OK, o, skipped;
 
 	while ((o = next_option(argc, argv, ":uh", options, &rc)) != -1) {
 		if (o != 'u')
 			return rc;
 		human = true;
 	}
-	specs = argv + optind;
-	n = argc - optind;
 
 	skipped = iopmem_scan(ctx);
 	if (skipped)
 		complain_ctx(EXIT_FAILED, ctx);
 	if (skipped < 0)
 		return EXIT_FAILED;
-	rc = check_specs(ctx, specs, n);
-	if (rc)
+	rc = specs_read(ctx, argv + optind, argc - optind, &specs);
+	if (rc) {
+		specs_free(&specs);
 		return rc;
+	}
 
 	c.findings = json_object_new_array();
 	check_kernel(&c);
 	check_module(&c);
 	iopmem_function_foreach(ctx, fn)
-		if (n ? matches_specs(fn, specs, n) :
+		if (specs.n ? specs_match(&specs, fn) :
 		    iopmem_function_get_state(fn) != IOPMEM_STATE_UNFIT)
 			check_function(&c, fn);
+	specs_free(&specs);
 	if (human) {
 		print_for_people(c.findings);
 		json_object_put(c.findings);

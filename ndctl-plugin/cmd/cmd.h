@@ -77,10 +77,28 @@ size_t utf8_length(const char *text);
 /* Is the character at @text, which is UTF-8, a control character? */
 bool is_control(const char *text);
 
-/* Each of the operands has to name one of the machine's functions. */
-int check_specs(struct iopmem_ctx *ctx, char **specs, int n);
+/* spec.c */
+struct pci_filter;
+
+struct specs {
+	struct pci_filter *filters;
+	int n;
+};
+
+/* For the usage text of a subcommand */
+#define FUNCTION_HELP \
+"  <function>: its address (0000:01:00.0 or 01:00, as lspci -s has it), its ids\n" \
+"              (1af4:1110 or 1af4:, as lspci -d has them) or its path in sysfs\n"
+
+/*
+ * The operands have to name functions of this machine, which is scanned. Returns
+ * an exit code; specs_free() in any case.
+ */
+int specs_read(struct iopmem_ctx *ctx, char **texts, int n,
+	       struct specs *specs);
 /* Without operands everything matches. */
-bool matches_specs(struct iopmem_function *fn, char **specs, int n);
+bool specs_match(const struct specs *specs, struct iopmem_function *fn);
+void specs_free(struct specs *specs);
 
 /* json.c */
 struct json_object;
@@ -164,8 +182,7 @@ int svg_write(const char *name, const struct picture *pictures, size_t n);
 
 /* tree.c */
 struct tree_options {
-	char **specs;
-	int num_specs;
+	const struct specs *specs;
 	bool all;
 };
 

@@ -122,36 +122,6 @@ int next_option(int argc, char **argv, const char *short_options,
 	return '?';
 }
 
-int check_specs(struct iopmem_ctx *ctx, char **specs, int n)
-{
-	struct iopmem_function *fn;
-	int i;
-
-	for (i = 0; i < n; i++)
-		if (iopmem_spec_check(ctx, specs[i]))
-			return complain_ctx(EXIT_USAGE, ctx);
-	for (i = 0; i < n; i++) {
-		iopmem_function_foreach(ctx, fn)
-			if (iopmem_function_matches(fn, specs[i]))
-				break;
-		if (!fn)
-			return complain(EXIT_NOT_FOUND,
-					"'%s' is not in this machine, 'ndctl-iopmem list --all' shows what is",
-					specs[i]);
-	}
-	return EXIT_OK;
-}
-
-bool matches_specs(struct iopmem_function *fn, char **specs, int n)
-{
-	int i;
-
-	for (i = 0; i < n; i++)
-		if (iopmem_function_matches(fn, specs[i]))
-			return true;
-	return n == 0;
-}
-
 static int help(void)
 {
 	size_t i;

@@ -15,7 +15,7 @@
 static const char usage[] =
 "usage: ndctl-iopmem map [<options>] <function>\n"
 "\n"
-"  <function>: 0000:01:00.0, 1af4:1110 or a path in sysfs\n"
+FUNCTION_HELP
 "\n"
 "    -s, --svg <file>      draw it into a file\n";
 
@@ -287,15 +287,15 @@ static void print_picture(const struct picture *p)
 	puts(p->cost);
 }
 
-static int draw_all(struct iopmem_ctx *ctx, char *spec,
-		    struct picture **pictures, size_t *n)
+static int draw_all(struct iopmem_ctx *ctx, const struct specs *specs,
+		    const char *text, struct picture **pictures, size_t *n)
 {
 	struct iopmem_function *fn;
 	struct iopmem_bar *bar;
 	int rc = EXIT_OK;
 
 	iopmem_function_foreach(ctx, fn) {
-		if (!iopmem_function_matches(fn, spec))
+		if (!specs_match(specs, fn))
 			continue;
 		iopmem_bar_foreach(fn, bar) {
 			struct iopmem_region *region = iopmem_bar_get_region(bar);
@@ -315,7 +315,7 @@ static int draw_all(struct iopmem_ctx *ctx, char *spec,
 	if (!*n)
 		rc = complain(EXIT_FAILED,
 			      "%s: no BAR of it is a region, 'ndctl-iopmem list %s' says why",
-			      spec, spec);
+			      text, text);
 	return rc;
 }
 
@@ -327,6 +327,7 @@ static int cmd_map(int argc, char **argv, struct iopmem_ctx *ctx)
 		{ }
 	};
 	struct picture *pictures = NULL;
+	struct specs specs;
 	const char *svg = NULL;
 	int rc = EXIT_OK, o;
 	size_t n = 0, i;
@@ -343,11 +344,10 @@ static int cmd_map(int argc, char **argv, struct iopmem_ctx *ctx)
 	/* a function that is skipped has no picture */
 	if (iopmem_scan(ctx) < 0)
 		return complain_ctx(EXIT_FAILED, ctx);
-	rc = check_specs(ctx, argv + optind, 1);
-	if (rc)
-		return rc;
-
-	rc = draw_all(ctx, argv[optind], &pictures, &n);
+	rc = specs_read(ctx, argv + optind, 1, &specs);
+	if (!rc)
+		rc = draw_all(ctx, &specs, argv[optind], &pictures, &n);
+	specs_free(&specs);
 	if (!rc && svg)
 		rc = svg_write(svg, pictures, n);
 	for (i = 0; i < n; i++) {

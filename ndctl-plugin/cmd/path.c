@@ -9,10 +9,10 @@
 #include "cmd.h"
 
 static const char usage[] =
-"usage: ndctl-iopmem path [<options>] <initiator> <function>\n"
+"usage: ndctl-iopmem path [<options>] <initiator> <target>\n"
 "\n"
-"  <initiator>, <function>: 0000:01:00.0, 1af4:1110 or a path in sysfs,\n"
-"                          each of one function\n"
+"  <initiator>, <target>: a <function> each, that does the DMA and that has the BAR\n"
+FUNCTION_HELP
 "\n"
 "    -u, --human           a picture for people\n";
 
@@ -37,23 +37,26 @@ static const struct {
 	{ "direct_translated", "DirectTrans", IOPMEM_ACS_DIRECT_TRANSLATED },
 };
 
-/* The one function that @spec names */
-static int find_one(struct iopmem_ctx *ctx, char *spec,
+/* The one function that @text names */
+static int find_one(struct iopmem_ctx *ctx, char *text,
 		    struct iopmem_function **found)
 {
 	struct iopmem_function *fn;
+	struct specs specs;
+	int rc = specs_read(ctx, &text, 1, &specs);
 
 	*found = NULL;
 	iopmem_function_foreach(ctx, fn) {
-		if (!iopmem_function_matches(fn, spec))
+		if (rc || !specs_match(&specs, fn))
 			continue;
 		if (*found)
-			return complain(EXIT_USAGE,
-					"'%s' is several functions, give an address",
-					spec);
+			rc = complain(EXIT_USAGE,
+				      "'%s' names several functions, give the address of one",
+				      text);
 		*found = fn;
 	}
-	return EXIT_OK;
+	specs_free(&specs);
+	return rc;
 }
 
 static const char *port_name(struct iopmem_function *fn)
@@ -221,9 +224,7 @@ static int cmd_path(int argc, char **argv, struct iopmem_ctx *ctx)
 	/* a function that is skipped is not on a path */
 	if (iopmem_scan(ctx) < 0)
 		return complain_ctx(EXIT_FAILED, ctx);
-	rc = check_specs(ctx, argv + optind, 2);
-	if (!rc)
-		rc = find_one(ctx, argv[optind], &from);
+	rc = find_one(ctx, argv[optind], &from);
 	if (!rc)
 		rc = find_one(ctx, argv[optind + 1], &to);
 	if (rc)

@@ -12,7 +12,7 @@ static bool is_target(struct iopmem_function *fn,
 		      const struct tree_options *options)
 {
 	return iopmem_function_get_state(fn) != IOPMEM_STATE_UNFIT &&
-		matches_specs(fn, options->specs, options->num_specs);
+		specs_match(options->specs, fn);
 }
 
 /* Shown: what is marked, and what is above it. */
