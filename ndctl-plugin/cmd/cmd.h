@@ -77,6 +77,13 @@ size_t utf8_length(const char *text);
 /* Is the character at @text, which is UTF-8, a control character? */
 bool is_control(const char *text);
 
+/* name.c */
+/* Valid until the next of them; NULL if it is not known */
+const char *vendor_name(struct iopmem_function *fn);
+const char *device_name(struct iopmem_function *fn);
+/* "0000:01:00.0 1af4:1110" and its names, on stdout */
+void put_function(struct iopmem_function *fn);
+
 /* spec.c */
 struct pci_filter;
 

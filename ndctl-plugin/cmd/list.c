@@ -381,6 +381,8 @@ static int add_function(struct json_object *to, struct iopmem_function *fn,
 		 iopmem_function_get_vendor(fn),
 		 iopmem_function_get_device(fn));
 	json_add_string(j, "id", text);
+	json_add_string(j, "vendor_name", vendor_name(fn));
+	json_add_string(j, "device_name", device_name(fn));
 	if (flags & JSON_VERBOSE) {
 		snprintf(text, sizeof(text), "0x%06x",
 			 iopmem_function_get_class(fn));

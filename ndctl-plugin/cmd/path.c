@@ -106,6 +106,8 @@ static void add_hop(struct json_object *to, struct iopmem_function *fn)
 	const char *type;
 
 	json_add_string(j, "function", iopmem_function_get_address(fn));
+	json_add_string(j, "vendor_name", vendor_name(fn));
+	json_add_string(j, "device_name", device_name(fn));
 	json_add_string(j, "type", port_name(fn));
 	json_add_bool(j, "memory", iopmem_function_is_memory_on(fn) > 0);
 	json_add_bool(j, "bus_master", iopmem_function_is_bus_master(fn) > 0);
@@ -154,9 +156,9 @@ static void print_hop(struct iopmem_function *fn)
 	int rc = iopmem_function_get_acs(fn, &acs);
 	size_t i;
 
-	printf("  %s %04x:%04x  %s", iopmem_function_get_address(fn),
-	       iopmem_function_get_vendor(fn), iopmem_function_get_device(fn),
-	       port_name(fn));
+	fputs("  ", stdout);
+	put_function(fn);
+	printf("  %s", port_name(fn));
 	if (rc == -EACCES)
 		fputs("  ACS unknown, needs root", stdout);
 	else if (rc == 0)

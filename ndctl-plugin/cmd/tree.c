@@ -55,8 +55,7 @@ static int print_function(struct iopmem_function *fn,
 	const char *driver = iopmem_function_get_driver(fn);
 	int initiator = iopmem_function_is_initiator(fn);
 
-	printf("%s %04x:%04x", iopmem_function_get_address(fn),
-	       iopmem_function_get_vendor(fn), iopmem_function_get_device(fn));
+	put_function(fn);
 	if (driver)
 		put_text(stdout, " %s", driver);
 	if (is_target(fn, options))
