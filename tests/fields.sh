@@ -61,7 +61,7 @@ namespaces() {
 	local i key want
 	ask_ndctl
 	for i in 0 1 2; do
-		for key in dev mode map size uuid blockdev name state; do
+		for key in dev mode map size uuid raw_uuid sector_size align blockdev name state numa_node; do
 			want=$(by_ndctl "sort_by(.dev)[$i].$key // empty")
 			[ -z "$want" ] || field_is "$1[$i].$key" "$want"
 		done
@@ -80,6 +80,8 @@ test_list() {
 	field_is "$f.function" "${F[card]}"
 	same_as "$f.id" "cd $dev; echo \$(cut -c3- vendor):\$(cut -c3- device)"
 	same_as "$f.class" "cat $dev/class"
+	same_as "$f.vendor_name" "lspci -vmm -s ${F[card]} | sed -n 's/^Vendor:\t//p'"
+	same_as "$f.device_name" "lspci -vmm -s ${F[card]} | sed -n 's/^Device:\t//p'"
 	same_as "$f.host_bridge" "readlink $dev | cut -d/ -f5"
 	same_as "$f.parent" "basename \$(dirname \$(readlink $dev))"
 	same_as "$f.driver" "basename \$(readlink $dev/driver)"
@@ -195,18 +197,20 @@ test_extents() {
 }
 
 test_check() {
-	shows "check: its JSON has what -u has, which tests/checks.sh compares with the machine; each rule is described"
+	shows "check: its JSON has what -u has, which tests/checks.sh compares with the machine; each id is described"
 	blank card
 	load
 	attach card
 	create card fsdax -s 64M
 	json "ndctl-iopmem check ${F[card]}"
 	run "ndctl-iopmem check -u ${F[card]}"
-	is "lines of both" "$(value '.[] | .function // "the machine", .state, .rule, .message, .fix // empty' | paste -sd ' ' | tr -s ' ')" \
-		"$(awk '/^[^ ]/ { fn = $0; next } / -> / { print $0; next } { print fn, $0 }' <<<"$OUT" | sed 's/^ *-> //' | paste -sd ' ' | tr -s ' ')"
-	is "fields" "fix function message rule state" "$(value '[.[] | keys[]] | unique | join(" ")')"
-	is "rules that ndctl-iopmem-check(1) does not have" "" \
-		"$(comm -23 <(value '.[].rule' | sort -u) <(sed -n 's/^\([a-z-]*\)::$/\1/p' "$top/Documentation/ndctl/ndctl-iopmem-check.txt" | sort -u))"
+	is "lines of both" "$(value '.[] | "\(.severity) \(if .function then .function + ": " else "" end)\(.message) (\(.id))", .action // empty' | tr -s ' ')" \
+		"$(sed '1d; /DESTROYS DATA/d; s/^ *-> //' <<<"$OUT" | tr -s ' ')"
+	is "summary" "$(value '[.[].severity] as $s | "error warning note ok" / " " | map(. as $w | [$s[] | select(. == $w)] | length) | join(" ")')" \
+		"$(sed '1s/;.*//; 1q' <<<"$OUT" | tr -dc '0-9 ' | tr -s ' ' | sed 's/ $//')"
+	is "fields" "action destructive function id message severity" "$(value '[.[] | keys[]] | unique | join(" ")')"
+	is "ids that ndctl-iopmem-check(1) does not have" "" \
+		"$(comm -23 <(value '.[].id' | sort -u) <(sed -n 's/^\([a-z-]*\)::$/\1/p' "$top/Documentation/ndctl/ndctl-iopmem-check.txt" | sort -u))"
 }
 
 runs_in moved
