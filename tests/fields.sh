@@ -222,10 +222,10 @@ test_path() {
 	attach card
 	json "ndctl-iopmem path ${F[drive]} ${F[card]}"
 	field_is ".[].initiator" "${F[drive]}"
-	field_is ".[].function" "${F[card]}"
+	field_is ".[].target" "${F[card]}"
 	field_is ".[].common" null
 	same_as ".[].initiator_host_bridge" "readlink /sys/bus/pci/devices/${F[drive]} | cut -d/ -f5"
-	same_as ".[].host_bridge" "readlink /sys/bus/pci/devices/${F[card]} | cut -d/ -f5"
+	same_as ".[].target_host_bridge" "readlink /sys/bus/pci/devices/${F[card]} | cut -d/ -f5"
 	run "ndctl-iopmem path -u ${F[drive]} ${F[card]}"
 	field_is ".[].verdict" "$(sed -n "s/^${F[drive]} to ${F[card]}: //p" <<<"$OUT")"
 	field_is ".[].why[]" "$(sed '1,/^why:/d; s/^ *//' <<<"$OUT" | paste -sd ' ')"

@@ -133,7 +133,7 @@ static void print_json(struct iopmem_path *path, struct iopmem_function *from,
 	unsigned int i;
 
 	json_add_string(j, "initiator", iopmem_function_get_address(from));
-	json_add_string(j, "function", iopmem_function_get_address(to));
+	json_add_string(j, "target", iopmem_function_get_address(to));
 	json_add_string(j, "verdict", verdicts[iopmem_path_get_verdict(path)]);
 	for (i = 0; (line = iopmem_path_get_why(path, i)); i++)
 		json_object_array_add(why, json_new_string(line));
@@ -142,7 +142,8 @@ static void print_json(struct iopmem_path *path, struct iopmem_function *from,
 			common ? iopmem_function_get_address(common) : NULL);
 	json_add_string(j, "initiator_host_bridge",
 			iopmem_function_get_host_bridge(from));
-	json_add_string(j, "host_bridge", iopmem_function_get_host_bridge(to));
+	json_add_string(j, "target_host_bridge",
+			iopmem_function_get_host_bridge(to));
 	for (i = 0; (fn = iopmem_path_get_function(path, i)); i++)
 		add_hop(hops, fn);
 	json_object_object_add(j, "path", hops);

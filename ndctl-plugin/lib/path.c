@@ -295,6 +295,7 @@ static int judge(struct iopmem_path *p, struct iopmem_function *from,
 		 struct iopmem_function *to)
 {
 	bool redirects = false, blocks = false, translates = false;
+	bool direct = false;
 	int rc, unknown;
 
 	if (from == to) {
@@ -326,15 +327,17 @@ static int judge(struct iopmem_path *p, struct iopmem_function *from,
 		p->verdict = IOPMEM_VERDICT_BLOCKED;
 		return 0;
 	} else if (!redirects && !translates) {
-		p->verdict = IOPMEM_VERDICT_DIRECT;
+		direct = true;
 		why(p, "%s is above both", p->common->name);
-		return 0;
 	}
 
-	if (through_root(p, from, to))
-		p->verdict = IOPMEM_VERDICT_ROOT_COMPLEX;
-	else if (cpu_get(from->ctx)->hypervisor)
+	/* bridges and processor are what it shows: nothing follows from them */
+	if (cpu_get(from->ctx)->hypervisor)
 		why(p, "in a virtual machine the hypervisor decides");
+	else if (direct)
+		p->verdict = IOPMEM_VERDICT_DIRECT;
+	else if (through_root(p, from, to))
+		p->verdict = IOPMEM_VERDICT_ROOT_COMPLEX;
 	return 0;
 }
 
