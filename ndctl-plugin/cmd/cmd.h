@@ -184,7 +184,7 @@ struct picture {
 void size_for_people(char *buf, size_t len, uint64_t bytes);
 
 /* map-svg.c */
-/* Write the pictures to a file, all of it or nothing; an exit code. */
+/* Write the pictures to a file, all of it or nothing, or "-"; an exit code. */
 int svg_write(const char *name, const struct picture *pictures, size_t n);
 
 /* tree.c */

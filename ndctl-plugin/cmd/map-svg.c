@@ -170,6 +170,10 @@ int svg_write(const char *name, const struct picture *pictures, size_t n)
 	struct stat st;
 	FILE *out;
 
+	if (!strcmp(name, "-")) {
+		put_all(stdout, pictures, n);
+		return EXIT_OK;
+	}
 	if (!realpath(name, real))
 		return errno == ENOENT ? replace(name, pictures, n) :
 			cannot(name);

@@ -17,7 +17,7 @@ static const char usage[] =
 "\n"
 FUNCTION_HELP
 "\n"
-"    -s, --svg <file>      draw it into a file\n";
+"    -s, --svg <file>      draw it into a file, - is the standard output\n";
 
 #define COLUMNS		80
 
