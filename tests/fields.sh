@@ -93,7 +93,7 @@ test_list() {
 	same_as "$f.numa_node" "sed s/^-1\$/null/ $dev/numa_node"
 	field_is "$f.iommu_group" null
 	field_is "$f.link" null
-	field_is ".[] | select(.function == \"${F[tiny]}\").state" unfit
+	field_is ".[] | select(.function == \"${F[tiny]}\").state" ineligible
 
 	dev=/sys/bus/pci/devices/${F[drive]}
 	f=".[] | select(.function == \"${F[drive]}\")"
@@ -105,7 +105,7 @@ test_list() {
 	dev=/sys/bus/pci/devices/${F[card]}
 	b=".[] | select(.function == \"${F[card]}\").bars[]"
 	field_is "$b.bar" "0 2"
-	field_is "$b.state" "passed-over region"
+	field_is "$b.state" "skipped region"
 	b=".[] | select(.function == \"${F[card]}\").bars[0]"
 	logged "iopmem ${F[card]}: BAR 0 .*: $(value "$b.reason"), skipped"
 	field_is "$b.reason" "$(case_log | tr -d '\r' | sed -n "s/.*iopmem ${F[card]}: BAR 0 .*\\]: \\(.*\\), skipped/\\1/p" | tail -n 1)"
@@ -165,7 +165,7 @@ test_bind() {
 
 test_extents() {
 	local place start
-	shows "extents: each field, against filefrag and the region; where it holds, in the BAR's file"
+	shows "extents: each field, against filefrag and the region; what it is valid for, in the BAR's file"
 	blank card
 	load
 	attach card
@@ -179,8 +179,8 @@ test_extents() {
 	same_as ".[].mode" "ndctl list -N | sed -n 's/.*\"mode\":\"\\(.*\\)\".*/\\1/p'"
 	same_as ".[].device" "basename \$(readlink /sys/dev/block/\$(stat -c %Hd:%Ld /mnt/a/file))"
 	field_is ".[].size" $(((1 << 20) - 4096))
-	like "holds" "truncates, punches, clones, defragments or removes" "$(value .[].holds)"
-	field_is ".[].holds" "$(value .[].holds)"
+	like "valid_while" "truncates, punches, clones, defragments or removes" "$(value .[].valid_while)"
+	field_is ".[].valid_while" "$(value .[].valid_while)"
 	# "0: 0.. 255: 33024.. 33279: ..."
 	run "filefrag -e /mnt/a/file | sed -n 's/^ *0: *\\([0-9]*\\)\\.\\. *[0-9]*: *\\([0-9]*\\)\\.\\. *\\([0-9]*\\):.*/\\2 \\3/p'"
 	read -r first last <<<"$OUT"

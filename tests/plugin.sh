@@ -117,7 +117,7 @@ test_list() {
 
 test_list_reasons() {
 	local name bar reasons line
-	shows "each BAR that the driver passes over has the reason of its log; labels blank and damaged"
+	shows "each BAR that the driver skips has the reason of its log; labels blank and damaged"
 	blank card
 	load
 	attach card

@@ -118,7 +118,7 @@ static int check_all(struct jobs *j)
 					  hint(j, fn, rc));
 		else if (iopmem_function_get_unseen(fn))
 			complain(EXIT_OK,
-				 "%s: going on, though it may be used by processes that cannot be looked into: %u",
+				 "%s: going on, though processes that are unreadable may use it: %u",
 				 iopmem_function_get_address(fn),
 				 iopmem_function_get_unseen(fn));
 	}

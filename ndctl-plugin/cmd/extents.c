@@ -73,8 +73,8 @@ static struct json_object *map_to_json(const char *file,
 	json_add_string(j, "mode", devdax ? "devdax" : "fsdax");
 	json_add_string(j, "device", iopmem_map_get_device(map));
 	json_add_size(j, "size", iopmem_map_get_length(map), flags);
-	json_add_string(j, "holds", devdax ? "while the namespace is there" :
-			"while nobody truncates, punches, clones, defragments or removes the file");
+	json_add_string(j, "valid_while", devdax ? "the namespace is there" :
+			"nobody truncates, punches, clones, defragments or removes the file");
 	iopmem_extents_foreach(map, extent)
 		add_extent(extents, extent, flags);
 	json_object_object_add(j, "extents", extents);

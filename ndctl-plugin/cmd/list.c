@@ -186,7 +186,7 @@ static const char *state_name(enum iopmem_state state)
 	case IOPMEM_STATE_IN_USE:
 		return "in-use";
 	case IOPMEM_STATE_UNFIT:
-		return "unfit";
+		return "ineligible";
 	}
 	return NULL;
 }
@@ -333,10 +333,10 @@ static int add_bar(struct json_object *to, struct iopmem_bar *bar,
 		state = "region";
 		unfit = NULL;
 	} else if (unfit) {
-		state = "passed-over";
+		state = "skipped";
 	} else if (iopmem_function_get_state(fn) == IOPMEM_STATE_BOUND) {
-		state = "passed-over";
-		unfit = "skipped when it was bound, the kernel log says why";
+		state = "skipped";
+		unfit = "the driver skipped it when it was bound, the kernel log says why";
 	}
 
 	json_add_int(j, "bar", iopmem_bar_get_index(bar));
