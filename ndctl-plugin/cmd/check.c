@@ -33,7 +33,7 @@ enum severity {
 
 static const char *const severities[] = { "error", "warning", "note", "ok" };
 
-enum kind {
+enum finding {
 	KERNEL_OPTIONS_COMPLETE,
 	KERNEL_OPTION_REQUIRED,
 	KERNEL_OPTION_MISSING,
@@ -186,11 +186,11 @@ struct check {
 };
 
 /* @action may be NULL */
-static void add_finding(struct check *c, enum kind kind, const char *action,
+static void add_finding(struct check *c, enum finding kind, const char *action,
 			const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 
-static void add_finding(struct check *c, enum kind kind, const char *action,
+static void add_finding(struct check *c, enum finding kind, const char *action,
 			const char *format, ...)
 {
 	enum severity severity = kinds[kind].severity;
@@ -212,7 +212,7 @@ static void add_finding(struct check *c, enum kind kind, const char *action,
 }
 
 /* What could not be told: a function that does not answer is an error. */
-static void add_unreadable(struct check *c, enum kind kind, int rc)
+static void add_unreadable(struct check *c, enum finding kind, int rc)
 {
 	const char *message = iopmem_get_error(c->ctx), *address;
 
@@ -243,7 +243,7 @@ static void check_kernel(struct check *c)
 {
 	static const struct {
 		const char *name;
-		enum kind kind;
+		enum finding kind;
 		const char *without;
 	} options[] = {
 		{ "LIBNVDIMM", KERNEL_OPTION_REQUIRED, "there are no regions" },
@@ -273,8 +273,8 @@ static void check_kernel(struct check *c)
 		snprintf(action, sizeof(action), "use a kernel with CONFIG_%s",
 			 options[i].name);
 		add_finding(c, options[i].kind, action,
-		     "the running kernel has no CONFIG_%s: %s",
-		     options[i].name, options[i].without);
+			    "the running kernel has no CONFIG_%s: %s",
+			    options[i].name, options[i].without);
 	}
 	if (all)
 		add_finding(c, KERNEL_OPTIONS_COMPLETE, NULL,
@@ -486,11 +486,13 @@ static void check_bar(struct check *c, struct iopmem_bar *bar)
 	const char *action = NULL;
 
 	if (!iopmem_bar_is_assigned(bar))
-		action = "boot with pci=realloc, or switch on \"above 4G decoding\" in the firmware";
+		action =
+		"boot with pci=realloc, or switch on \"above 4G decoding\" in the firmware";
 	if (iopmem_bar_get_region(bar))
 		add_finding(c, BAR_REGION, NULL, "BAR %u: is a region", index);
 	else if (!unfit && iopmem_function_get_state(c->fn) == IOPMEM_STATE_BOUND)
-		add_finding(c, BAR_SKIPPED, "look for \"skipped\" in the kernel log",
+		add_finding(c, BAR_SKIPPED,
+			    "look for \"skipped\" in the kernel log",
 			    "BAR %u: was skipped when the function was bound", index);
 	else if (!unfit)
 		add_finding(c, BAR_AVAILABLE, NULL, "BAR %u: can be a region",
@@ -512,26 +514,27 @@ static void check_align(struct check *c, struct ndctl_region *region)
 	char action[160];
 
 	if (align == ULONG_MAX || !align) {
-		add_finding(c, ALIGN_UNREADABLE, NULL, "%s: its alignment cannot be read", name);
+		add_finding(c, ALIGN_UNREADABLE, NULL,
+			    "%s: its alignment cannot be read", name);
 		return;
 	}
 	now = size / align * align;
 	then = size / SMALL_ALIGN * SMALL_ALIGN;
 	if (then <= now) {
 		add_finding(c, ALIGN_BEST, NULL,
-		     "%s: %" PRIu64 " of %" PRIu64
-		     " KiB can be used, with an alignment of %" PRIu64 " KiB",
-		     name, now >> 10, size >> 10, align >> 10);
+			    "%s: %" PRIu64 " of %" PRIu64
+			    " KiB can be used, with an alignment of %" PRIu64 " KiB",
+			    name, now >> 10, size >> 10, align >> 10);
 		return;
 	}
 	snprintf(action, sizeof(action), "echo %u >/sys/bus/nd/devices/%s/align",
 		 SMALL_ALIGN, name);
 	add_finding(c, ALIGN_WASTES, action,
-	     "%s: %" PRIu64 " of %" PRIu64
-	     " KiB can be used, with an alignment of %" PRIu64
-	     " KiB; with %u KiB it is %" PRIu64 " more",
-	     name, now >> 10, size >> 10, align >> 10, SMALL_ALIGN >> 10,
-	     (then - now) >> 10);
+		    "%s: %" PRIu64 " of %" PRIu64
+		    " KiB can be used, with an alignment of %" PRIu64
+		    " KiB; with %u KiB it is %" PRIu64 " more",
+		    name, now >> 10, size >> 10, align >> 10, SMALL_ALIGN >> 10,
+		    (then - now) >> 10);
 }
 
 static void check_memory_type(struct check *c, struct iopmem_bar *bar)
@@ -545,22 +548,23 @@ static void check_memory_type(struct check *c, struct iopmem_bar *bar)
 	if (rc < 0)
 		add_unreadable(c, MEMORY_TYPE_UNREADABLE, rc);
 	else if (!strcmp(type, "write-combining"))
-		add_finding(c, MEMORY_TYPE_WRITE_COMBINING, NULL, "BAR %u: the kernel maps it write-combining",
-		     index);
+		add_finding(c, MEMORY_TYPE_WRITE_COMBINING, NULL,
+			    "BAR %u: the kernel maps it write-combining",
+			    index);
 	else if (!strncmp(type, "uncached", 8))
 		add_finding(c, MEMORY_TYPE_UNCACHED, iopmem_bar_is_cached(bar) ?
-		     "leave the card out of iopmem_bus's parameter cached=" :
-		     remap,
-		     "BAR %u: the kernel maps it %s, which is right, and slow",
-		     index, type);
+			    "leave the card out of iopmem_bus's parameter cached=" :
+			    remap,
+			    "BAR %u: the kernel maps it %s, which is right, and slow",
+			    index, type);
 	else if (iopmem_bar_is_cached(bar))
 		add_finding(c, MEMORY_TYPE_CACHED_CARD, NULL,
-		     "BAR %u: the kernel maps it %s: the driver knows that the card is RAM",
-		     index, type);
+			    "BAR %u: the kernel maps it %s: the driver knows that the card is RAM",
+			    index, type);
 	else
 		add_finding(c, MEMORY_TYPE_CACHED, remap,
-		     "BAR %u: the kernel maps it %s, so the CPU's caches can hide what devices wrote",
-		     index, type);
+			    "BAR %u: the kernel maps it %s, so the CPU's caches can hide what devices wrote",
+			    index, type);
 }
 
 /* Which is not shown. The driver looks what becomes of a write-back mapping. */
@@ -570,18 +574,18 @@ static void check_default_mtrr(struct check *c, struct iopmem_bar *bar)
 
 	if (iopmem_is_virtual_machine(c->ctx))
 		add_finding(c, MTRR_VIRTUAL, NULL,
-		     "BAR %u: no MTRR covers it, so it has the default type; in a virtual machine the hypervisor decides",
-		     index);
+			    "BAR %u: no MTRR covers it, so it has the default type; in a virtual machine the hypervisor decides",
+			    index);
 	else if (iopmem_function_get_state(c->fn) == IOPMEM_STATE_BOUND &&
 		 !iopmem_bar_is_cached(bar))
 		add_finding(c, MTRR_DEFAULT, NULL,
-		     "BAR %u: no MTRR covers it, so it has the default type; the driver has found that it is not write-back",
-		     index);
+			    "BAR %u: no MTRR covers it, so it has the default type; the driver has found that it is not write-back",
+			    index);
 	else
 		add_finding(c, MTRR_DEFAULT_UNKNOWN,
-		     "bind it, with the card left out of cached=: the driver finds out",
-		     "BAR %u: no MTRR covers it, so it has the default type",
-		     index);
+			    "bind it, with the card left out of cached=: the driver finds out",
+			    "BAR %u: no MTRR covers it, so it has the default type",
+			    index);
 }
 
 static void check_mtrr(struct check *c, struct iopmem_bar *bar)
@@ -598,17 +602,17 @@ static void check_mtrr(struct check *c, struct iopmem_bar *bar)
 		add_finding(c, MTRR_SAFE, NULL, "BAR %u: the MTRRs make it %s", index, type);
 	else if (iopmem_is_virtual_machine(c->ctx))
 		add_finding(c, MTRR_VIRTUAL, NULL,
-		     "BAR %u: the MTRRs make it %s; in a virtual machine the hypervisor decides",
-		     index, type);
+			    "BAR %u: the MTRRs make it %s; in a virtual machine the hypervisor decides",
+			    index, type);
 	else if (iopmem_bar_is_cached(bar))
 		add_finding(c, MTRR_CACHED_CARD, NULL,
 			    "BAR %u: the MTRRs make it %s, which is only right for RAM",
-		     index, type);
+			    index, type);
 	else
 		add_finding(c, MTRR_WRITE_BACK,
-		     "have the firmware make it uncached, or name the card in cached= if it is RAM",
-		     "BAR %u: the MTRRs make it %s, so user mappings can be cacheable",
-		     index, type);
+			    "have the firmware make it uncached, or name the card in cached= if it is RAM",
+			    "BAR %u: the MTRRs make it %s, so user mappings can be cacheable",
+			    index, type);
 }
 
 static void check_labels(struct check *c, struct iopmem_region *region)
@@ -631,9 +635,9 @@ static void check_labels(struct check *c, struct iopmem_region *region)
 			    name);
 	} else {
 		add_finding(c, LABELS_GOOD, NULL, "%s: %s", name,
-		     labels == IOPMEM_LABELS_NONE ? "has no label area" :
-		     labels == IOPMEM_LABELS_BLANK ? "its label area is blank" :
-		     "its label area is good");
+			    labels == IOPMEM_LABELS_NONE ? "has no label area" :
+			    labels == IOPMEM_LABELS_BLANK ? "its label area is blank" :
+			    "its label area is good");
 	}
 }
 
@@ -665,13 +669,13 @@ static void check_namespaces(struct check *c, struct ndctl_region *region)
 			 "ndctl create-namespace -f -e %s -m %s --map=mem",
 			 name, namespace_mode(ndns));
 		add_finding(c, STRUCT_PAGES_ON_CARD, action,
-		     "%s: its struct pages are on the card (map: dev): that is slow, and if the card is lost or reset, the kernel's own data are damaged",
-		     name);
+			    "%s: its struct pages are on the card (map: dev): that is slow, and if the card is lost or reset, the kernel's own data are damaged",
+			    name);
 	}
 	if (n && !found)
 		add_finding(c, STRUCT_PAGES_IN_MEMORY, NULL,
 			    "%s: no namespace has its struct pages on the card",
-		     ndctl_region_get_devname(region));
+			    ndctl_region_get_devname(region));
 }
 
 static void check_bus_address(struct check *c, struct iopmem_bar *bar)
@@ -687,9 +691,9 @@ static void check_bus_address(struct check *c, struct iopmem_bar *bar)
 			    "BAR %u: bus and CPU address are equal", index);
 	else
 		add_finding(c, BUS_ADDRESS_DIFFERS,
-		     "put the card below a host bridge that passes addresses on unchanged",
-		     "BAR %u: bus and CPU address differ, so the driver skips it: DMA would go elsewhere",
-		     index);
+			    "put the card below a host bridge that passes addresses on unchanged",
+			    "BAR %u: bus and CPU address differ, so the driver skips it: DMA would go elsewhere",
+			    index);
 }
 
 static void check_memory(struct check *c)

@@ -9,15 +9,26 @@
 
 #define MAX_SPEC	63	/* what libpci's parsers take */
 
+/* For libpci, whose parsers take no const. false: it is too long for them. */
+static bool copy_spec(char *copy, const char *text)
+{
+	size_t len = strlen(text);
+
+	if (len > MAX_SPEC)
+		return false;
+	memcpy(copy, text, len + 1);
+	return true;
+}
+
 /* libpci does not notice when a domain is too large for its int. */
 static bool is_slot(const char *text, struct pci_filter *f)
 {
 	char copy[MAX_SPEC + 1];
 
 	pci_filter_init(NULL, f);
-	return strlen(text) <= MAX_SPEC &&
+	return copy_spec(copy, text) &&
 		strspn(text, "0123456789abcdefABCDEF") <= 8 &&
-		!pci_filter_parse_slot(f, strcpy(copy, text)) &&
+		!pci_filter_parse_slot(f, copy) &&
 		(f->domain >= 0 || f->bus >= 0 || f->slot >= 0 || f->func >= 0);
 }
 
@@ -26,8 +37,7 @@ static bool is_id(const char *text, struct pci_filter *f)
 	char copy[MAX_SPEC + 1];
 
 	pci_filter_init(NULL, f);
-	return strlen(text) <= MAX_SPEC &&
-		!pci_filter_parse_id(f, strcpy(copy, text)) &&
+	return copy_spec(copy, text) && !pci_filter_parse_id(f, copy) &&
 		(f->vendor >= 0 || f->device >= 0 || f->device_class >= 0 ||
 		 f->prog_if >= 0);
 }
