@@ -54,6 +54,9 @@ int complain_ctx(int exit_code, struct iopmem_ctx *ctx);
 int next_option(int argc, char **argv, const char *short_options,
 		const struct option *options, int *exit_code);
 
+/* The value of an option: "4096", "0x1000", "4K"; K, M, G and T are understood. */
+int parse_bytes(const char *option, const char *text, uint64_t *bytes);
+
 /* Each of the operands has to name one of the machine's functions. */
 int check_specs(struct iopmem_ctx *ctx, char **specs, int n);
 /* Without operands everything matches. */

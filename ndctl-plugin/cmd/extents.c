@@ -1,10 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* ndctl-iopmem extents */
-#include <ctype.h>
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include <json-c/json.h>
 
 #include "cmd.h"
@@ -17,29 +12,6 @@ static const char usage[] =
 "    -o, --offset <bytes>  begin there, K, M, G and T are understood\n"
 "    -l, --length <bytes>  so much of it (default: all that follows)\n"
 "    -u, --human           use human friendly number formats\n";
-
-static int parse_bytes(const char *option, const char *text, uint64_t *bytes)
-{
-	static const char units[] = "KMGT";
-	const char *unit = NULL;
-	unsigned int shift = 0;
-	char *end;
-
-	errno = 0;
-	*bytes = strtoull(text, &end, 0);
-	if (*end)
-		unit = strchr(units, toupper((unsigned char)*end));
-	if (unit) {
-		shift = 10 * (unit - units + 1);
-		end++;
-	}
-	if (errno || !isdigit((unsigned char)text[0]) || *end ||
-	    *bytes << shift >> shift != *bytes)
-		return complain(EXIT_USAGE, "%s: '%s' is no number of bytes",
-				option, text);
-	*bytes <<= shift;
-	return EXIT_OK;
-}
 
 static void add_extent(struct json_object *to, struct iopmem_extent *extent,
 		       unsigned int flags)

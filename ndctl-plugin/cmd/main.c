@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* ndctl-iopmem: finds the subcommand */
+#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -66,6 +67,29 @@ int next_option(int argc, char **argv, const char *short_options,
 		complain(EXIT_USAGE, "unknown option '%s', see 'ndctl-iopmem %s --help'",
 			 arg, current->name);
 	return '?';
+}
+
+int parse_bytes(const char *option, const char *text, uint64_t *bytes)
+{
+	static const char units[] = "KMGT";
+	const char *unit = NULL;
+	unsigned int shift = 0;
+	char *end;
+
+	errno = 0;
+	*bytes = strtoull(text, &end, 0);
+	if (*end)
+		unit = strchr(units, toupper((unsigned char)*end));
+	if (unit) {
+		shift = 10 * (unit - units + 1);
+		end++;
+	}
+	if (errno || !isdigit((unsigned char)text[0]) || *end ||
+	    *bytes << shift >> shift != *bytes)
+		return complain(EXIT_USAGE, "%s: '%s' is no number of bytes",
+				option, text);
+	*bytes <<= shift;
+	return EXIT_OK;
 }
 
 int check_specs(struct iopmem_ctx *ctx, char **specs, int n)
