@@ -40,6 +40,7 @@ extern const struct command command_list;
 extern const struct command command_map;
 extern const struct command command_path;
 extern const struct command command_unbind;
+extern const struct command command_verify;
 
 /* main.c */
 /* One line on stderr, "ndctl-iopmem NAME: ..."; returns @exit_code. */
@@ -140,6 +141,29 @@ void size_for_people(char *buf, size_t len, uint64_t bytes);
 /* map-svg.c */
 /* Write the pictures to a file, all of it or nothing; an exit code. */
 int svg_write(const char *name, const struct picture *pictures, size_t n);
+
+/* drive.c */
+
+/**
+ * struct drive - a block device, opened for O_DIRECT
+ * @name: as given
+ * @function: does its DMA
+ * @block: its logical blocks, bytes
+ */
+struct drive {
+	const char *name;
+	int fd;
+	uint64_t size;
+	uint64_t block;
+	struct iopmem_function *function;
+};
+
+/* @drive has its name and fd -1. With @write nobody else may use it. An exit code. */
+int drive_open(struct iopmem_ctx *ctx, struct drive *drive, bool write);
+/* All of it or an error, a negative errno. */
+int drive_read(struct drive *drive, void *buf, uint64_t size, uint64_t at);
+int drive_write(struct drive *drive, const void *buf, uint64_t size,
+		uint64_t at);
 
 /* tree.c */
 struct tree_options {

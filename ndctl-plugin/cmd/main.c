@@ -19,6 +19,7 @@ static const struct command *const commands[] = {
 	&command_map,
 	&command_path,
 	&command_unbind,
+	&command_verify,
 };
 
 static const struct command *current;
