@@ -194,6 +194,47 @@ test_extents() {
 	every_field
 }
 
+test_verify() {
+	local tests='.[].ways[].tests[]' drive=/dev/nvme0n1 first
+	shows "verify: each field, of transfers that arrive and of some that are dropped, against the drive's file"
+	blank card
+	load
+	attach card
+	create card devdax -s 64M
+	head -c 1M /dev/urandom | dd of="$DIR/drive.img" bs=1M conv=notrunc status=none
+	first=$(od -An -tx1 -N16 "$DIR/drive.img" | tr -d ' \n')
+	json "ndctl-iopmem verify --force --range 4K:1M --write 8M:64K $drive $NODE"
+	field_is ".[].initiator" $drive
+	field_is ".[].initiator_function" "${F[drive]}"
+	same_as ".[].initiator_driver" "basename \$(readlink /sys/bus/pci/devices/${F[drive]}/driver)"
+	field_is ".[].target" "$NODE"
+	field_is ".[].device" "${NODE#/dev/}"
+	field_is ".[].function" "${F[card]}"
+	same_as ".[].bar" "cat /sys/bus/nd/devices/$(region_of card)/iopmem/bar"
+	field_is ".[].result" passed
+	field_is ".[].ways[].way" "drive to card card to drive"
+	field_is ".[].ways[].result" "passed passed"
+	field_is "$tests.size" "4096 65536 1048576 4096 65536"
+	field_is "$tests.passes" "3 3 3 3 3"
+	field_is "$tests.result" "passed passed passed passed passed"
+	is "speeds above 0" 5 "$(value "$tests.mib_per_second" | grep -cE '^[0-9.]*[1-9]')"
+	field_is "$tests.mib_per_second" "$(value "$tests.mib_per_second" | paste -sd ' ')"
+	every_field
+
+	json "LD_PRELOAD=/usr/local/bin/nomem.so NOMEM=/sys/bus/pci/devices/${F[card]} \
+		ndctl-iopmem verify --force --range 4K:64K $drive $NODE 2>/dev/null || [ \$? = 1 ]"
+	is "result" dropped "$(value '.[].result')"
+	is "ways" "dropped,not checked" "$(value '.[].ways[].result' | paste -sd ,)"
+	is "passes" "1 1" "$(value "$tests.passes" | paste -sd ' ')"
+	is "results" "dropped dropped" "$(value "$tests.result" | paste -sd ' ')"
+	is "wrong bytes" "4096 65536" "$(value "$tests.wrong_bytes" | paste -sd ' ')"
+	is "first in the target" "4096 4096" "$(value "$tests.target_offset" | paste -sd ' ')"
+	is "first on the drive" "0 0" "$(value "$tests.drive_offset" | paste -sd ' ')"
+	is "expected" "$first" "$(value "$tests.expected" | sort -u)"
+	is "found, the complement" "$(tr 0123456789abcdef fedcba9876543210 <<<"$first")" \
+		"$(value "$tests.found" | sort -u)"
+}
+
 test_check() {
 	shows "check: its JSON has what -u has, which tests/checks.sh compares with the machine; each rule is described"
 	blank card
