@@ -22,7 +22,7 @@ install: all	## install the module for that kernel
 	depmod $$(modinfo -F vermagic drivers/nvdimm/iopmem_bus.ko | cut -d' ' -f1)
 
 # What it wants: a new user's machine has neither.
-plugin_packages = meson gcc pkgconf libndctl-dev libdaxctl-dev libpci-dev libkmod-dev libjson-c-dev uuid-dev zlib1g-dev
+plugin_packages = meson gcc pkgconf libndctl-dev libdaxctl-dev libpci-dev libkmod-dev libmount-dev libjson-c-dev uuid-dev zlib1g-dev
 
 plugin:	## build the command ndctl-iopmem and the library libiopmem, into build/plugin
 	@for tool in meson $(firstword $(CC)); do command -v $$tool >/dev/null || { \

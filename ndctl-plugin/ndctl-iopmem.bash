@@ -11,7 +11,7 @@ __ndctl_iopmem_values() {
 	-n | --namespace) ndctl list -N 2>/dev/null | sed -n 's/.*"dev":"\(.*\)".*/\1/p' ;;
 	-m | --mode) printf '%s\n' raw sector fsdax devdax ;;
 	-U | --numa-node) cd /sys/devices/system/node 2>/dev/null && printf '%s\n' node[0-9]* | sed 's/node//' ;;
-	-o | --offset | -l | --length) ;;
+	-o | --offset | -l | --length | --range | -w | --write | --repeat) ;;
 	-s | --svg) compgen -f -- "$cur" ;;
 	*) return 1 ;;
 	esac
@@ -30,7 +30,7 @@ __ndctl_iopmem() {
 	elif [[ $cur == -* ]]; then
 		options=$(ndctl-iopmem "${words[first]}" --help 2>/dev/null | grep -oE -- '--[a-z-]+')
 		mapfile -t COMPREPLY < <(compgen -W "$options --help" -- "$cur")
-	elif [ "${words[first]}" = extents ]; then
+	elif [[ ${words[first]} == @(extents|verify) ]]; then
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 	else

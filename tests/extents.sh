@@ -58,7 +58,7 @@ on_fs() {
 	is "size" 1000000 "$(values size)"
 	is "mode" fsdax "$(values mode)"
 	is "device" "${NODE#/dev/}" "$(values device)"
-	like "holds" "nobody truncates" "$OUT"
+	like "valid_while" "nobody truncates" "$OUT"
 	[ "$EXTENTS" -gt 1 ] || bad "extents of a file that grew beside another" "several" "$EXTENTS"
 	in_place /mnt/a/file "$VM/share/data" 65000 300001
 	in_place /mnt/a/file "$VM/share/data" 999999 1
@@ -116,7 +116,7 @@ test_devdax() {
 		run "ndctl-iopmem extents $NODE"
 		is "size of all" "$(guest "cat /sys/bus/dax/devices/${NODE#/dev/}/size")" "$(values size)"
 		is "mode" devdax "$(values mode)"
-		like "holds" "while the namespace is there" "$OUT"
+		like "valid_while" "the namespace is there" "$OUT"
 		detach card
 	done
 }
@@ -276,7 +276,7 @@ build_syncer() {
 
 		if (argc != 2 || iopmem_new(&ctx))
 			return 2;
-		if (iopmem_map_file(ctx, argv[1], 0, 0, 0, &map))
+		if (iopmem_map_new(ctx, argv[1], 0, 0, 0, &map))
 			errx(1, "%s", iopmem_get_error(ctx));
 		while (getchar() == '\n') {
 			memset(iopmem_map_get_address(map), 0x5a, 4096);
@@ -285,7 +285,7 @@ build_syncer() {
 			       rc ? ": " : "", rc ? iopmem_get_error(ctx) : "");
 			fflush(stdout);
 		}
-		iopmem_unmap(map);
+		iopmem_map_free(map);
 		iopmem_unref(ctx);
 		return 0;
 	}

@@ -34,7 +34,7 @@ test_walk() {
 	pattern "$text" | dd of="$DIR/drive.img" conv=notrunc status=none
 	pages
 	typed ndctl-iopmem | here 01:00.0 04:00.0 >"$work/walk"
-	is "command lines" 14 "$(wc -l <"$work/walk")"
+	is "command lines" 15 "$(wc -l <"$work/walk")"
 	while read -r command <&5; do
 		run "cd /root && { $command
 		}"
@@ -44,6 +44,7 @@ test_walk() {
 		*' bind '*) like "bind" '"region":"region0"' "$OUT" ;;
 		*' check '*) unlike "check" "^ *error" "$OUT" ;;
 		*' path '*) like "path" "^${F[drive]} to ${F[card]}: unknown" "$OUT" ;;
+		*' verify '*) like "verify" "^/dev/nvme0n1 .* and /mnt .*: passed\$" "$OUT" ;;
 		*' create-namespace '*) like "create-namespace" '"blockdev":"pmem0"' "$OUT" ;;
 		*' extents '*)
 			is "extents" "${F[card]}" "$(field function)"
@@ -70,7 +71,7 @@ test_examples() {
 	run "ndctl-iopmem bind ${F[card]}"
 	create card fsdax -s 128M
 	run "mkfs.ext4 -q -F -b 4096 $NODE && mount -o dax $NODE /mnt && head -c 1M /dev/urandom >/tmp/data && dd if=/tmp/data of=/mnt/file bs=1M conv=fsync status=none"
-	for page in list bind extents check path map unbind; do
+	for page in list bind extents check path map verify unbind; do
 		card=01:00.0
 		[ "$page" != path ] || card=03:00.0
 		typed "ndctl-iopmem-$page" | here "$card" 04:00.0 >"$work/$page"
@@ -91,5 +92,5 @@ test_examples() {
 			esac
 		done 5<"$work/$page"
 	done
-	is "command lines" 13 "$shown"
+	is "command lines" 16 "$shown"
 }

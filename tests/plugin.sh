@@ -80,10 +80,11 @@ test_make() {
 	# shellcheck disable=SC2046 # flags
 	out=$(gcc -Wall -Werror -o "$work/use" "$work/use.c" $(pkg-config --cflags --libs libiopmem) 2>&1) ||
 		bad "gcc with pkg-config" "to succeed" "$out"
+	is "what that links beside libc" "-liopmem" "$(pkg-config --libs-only-l libiopmem | xargs)"
 	export LD_LIBRARY_PATH
-	LD_LIBRARY_PATH=$(dirname "$(find "$work/root" -name libiopmem.so.1)")
+	LD_LIBRARY_PATH=$(dirname "$(find "$work/root" -name libiopmem.so.0)")
 	is "its scan, where no sysfs is" "-2 /sys/bus/pci/devices: No such file or directory: is sysfs mounted, and is there PCI?" "$("$work/use")"
-	unlike "symbols that are not the library's" . "$(nm -D --defined-only "$LD_LIBRARY_PATH/libiopmem.so.1" | grep -v -e ' A LIBIOPMEM_1$' -e ' T iopmem_')"
+	unlike "symbols that are not the library's" . "$(nm -D --defined-only "$LD_LIBRARY_PATH/libiopmem.so.0" | grep -v -e ' A LIBIOPMEM_0$' -e ' T iopmem_')"
 	like "manual" "NDCTL-IOPMEM-LIST" "$(man -l "$work"/root/usr/local/share/man/man1/ndctl-iopmem-list.1 2>&1)"
 }
 
@@ -124,7 +125,7 @@ test_list() {
 
 test_list_reasons() {
 	local name bar reasons line
-	shows "each BAR that the driver passes over has the reason of its log; labels blank and damaged"
+	shows "each BAR that the driver skips has the reason of its log; labels blank and damaged"
 	blank card
 	load
 	attach card

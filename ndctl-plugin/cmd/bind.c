@@ -14,7 +14,7 @@
 static const char bind_usage[] =
 "usage: ndctl-iopmem bind [<options>] <function>...\n"
 "\n"
-"  <function>: 0000:01:00.0, 1af4:1110 or a path in sysfs\n"
+FUNCTION_HELP
 "\n"
 "    -f, --force           take it from another driver, if nothing of it is in use\n"
 "    -p, --persist         also at the next boot, through driverctl\n"
@@ -23,7 +23,7 @@ static const char bind_usage[] =
 static const char unbind_usage[] =
 "usage: ndctl-iopmem unbind [<options>] <function>...\n"
 "\n"
-"  <function>: 0000:01:00.0, 1af4:1110 or a path in sysfs\n"
+FUNCTION_HELP
 "\n"
 "    -f, --force           although it is in use: wait until it is not\n"
 "    -p, --persist         undo what bind --persist did\n"
@@ -31,7 +31,7 @@ static const char unbind_usage[] =
 
 /**
  * struct job - what is done to one function
- * @fn: before anything is done; invalid afterwards
+ * @fn: as it was before anything is done
  * @address: its address
  * @before: where it was, if it has been changed
  * @changed: it has been
@@ -43,8 +43,13 @@ struct job {
 	bool changed;
 };
 
+/*
+ * @ctx: the machine before anything is done
+ * @now: the same, read again afterwards
+ */
 struct jobs {
 	struct iopmem_ctx *ctx;
+	struct iopmem_ctx *now;
 	bool bind;
 	unsigned int flags;
 	struct job *list;
@@ -84,7 +89,7 @@ static bool waiting(struct iopmem_ctx *ctx, const char *message, void *data)
 
 	(void)ctx;
 	if (!*last || strcmp(*last, message)) {
-		complain(EXIT_FAILED, "%s", message);
+		print_error(EXIT_FAILED, "%s", message);
 		free(*last);
 		*last = strdup(message);
 	}
@@ -96,8 +101,9 @@ static const char *hint(struct jobs *j, struct iopmem_function *fn, int rc)
 {
 	const char *driver = iopmem_function_get_driver(fn);
 	bool ours = driver && !strcmp(driver, "iopmem");
+	bool force = j->flags & (IOPMEM_BIND_FORCE | IOPMEM_UNBIND_FORCE);
 
-	if (rc != -EBUSY || j->flags & IOPMEM_FORCE || j->bind == ours)
+	if (rc != -EBUSY || force || j->bind == ours)
 		return "";
 	return j->bind ? ": free it first, or use --force" : ", or use --force";
 }
@@ -109,18 +115,22 @@ static int check_all(struct jobs *j)
 
 	for (i = 0; i < j->n; i++) {
 		struct iopmem_function *fn = j->list[i].fn;
+		struct iopmem_users *users;
+		unsigned int unreadable;
 
-		rc = j->bind ? iopmem_function_can_bind(fn, j->flags) :
-			iopmem_function_can_unbind(fn, j->flags);
+		rc = j->bind ?
+			iopmem_function_can_bind(fn, j->flags, &users) :
+			iopmem_function_can_unbind(fn, j->flags, &users);
+		unreadable = users ? iopmem_users_get_unreadable(users) : 0;
 		if (rc)
-			result = complain(EXIT_FAILED, "%s%s",
-					  iopmem_get_error(j->ctx),
-					  hint(j, fn, rc));
-		else if (iopmem_function_get_unseen(fn))
-			complain(EXIT_OK,
-				 "%s: going on, though it may be used by processes that cannot be looked into: %u",
-				 iopmem_function_get_address(fn),
-				 iopmem_function_get_unseen(fn));
+			result = print_error(EXIT_FAILED, "%s%s",
+					     iopmem_get_error(j->ctx),
+					     hint(j, fn, rc));
+		else if (unreadable)
+			print_error(EXIT_OK,
+				    "%s: going on, though processes that are unreadable may use it: %u",
+				    iopmem_function_get_address(fn), unreadable);
+		iopmem_users_free(users);
 	}
 	return result;
 }
@@ -128,11 +138,11 @@ static int check_all(struct jobs *j)
 static int do_one(struct jobs *j, struct job *job)
 {
 	int rc = j->bind ?
-		iopmem_function_bind(job->fn, j->flags, &job->before) :
-		iopmem_function_unbind(job->fn, j->flags, &job->before);
+		iopmem_binding_bind(job->fn, j->flags, &job->before) :
+		iopmem_binding_unbind(job->fn, j->flags, &job->before);
 
 	if (rc < 0)
-		return complain_ctx(EXIT_FAILED, j->ctx);
+		return print_ctx_error(EXIT_FAILED, j->ctx);
 	job->changed = rc;
 	return EXIT_OK;
 }
@@ -142,7 +152,7 @@ static void undo_all(struct jobs *j, int n)
 	while (n--)
 		if (j->list[n].changed &&
 		    iopmem_binding_restore(j->list[n].before) < 0)
-			complain_ctx(EXIT_FAILED, j->ctx);
+			print_ctx_error(EXIT_FAILED, j->ctx);
 }
 
 /* All of them or none */
@@ -159,7 +169,7 @@ static int do_all(struct jobs *j)
 		if (rc)
 			break;
 		if (interrupted())
-			rc = complain(EXIT_FAILED, "interrupted, nothing is changed");
+			rc = print_error(EXIT_FAILED, "interrupted, nothing is changed");
 	}
 	if (rc)
 		undo_all(j, i);
@@ -170,25 +180,36 @@ static int do_all(struct jobs *j)
 	return rc;
 }
 
+/* Read the machine again. */
+static int read_again(struct jobs *j)
+{
+	iopmem_unref(j->now);
+	j->now = NULL;
+	if (iopmem_new(&j->now))
+		return print_error(EXIT_FAILED, "out of memory");
+	if (iopmem_scan(j->now) < 0)
+		return print_ctx_error(EXIT_FAILED, j->now);
+	return EXIT_OK;
+}
+
 /* Regions and namespaces come after bind has returned. */
 static int wait_for_regions(struct jobs *j)
 {
 	struct iopmem_function *fn;
 	struct ndctl_bus *bus;
-	int i;
+	int i, rc;
 
-	if (iopmem_scan(j->ctx) < 0)
-		return complain_ctx(EXIT_FAILED, j->ctx);
+	rc = read_again(j);
+	if (rc)
+		return rc;
 	for (i = 0; i < j->n; i++) {
-		fn = iopmem_function_get_by_address(j->ctx,
+		fn = iopmem_function_get_by_address(j->now,
 						    j->list[i].address);
 		bus = fn ? iopmem_function_get_ndctl_bus(fn) : NULL;
 		if (bus)
 			ndctl_bus_wait_probe(bus);
 	}
-	if (iopmem_scan(j->ctx) < 0)
-		return complain_ctx(EXIT_FAILED, j->ctx);
-	return EXIT_OK;
+	return read_again(j);
 }
 
 static void add_region(struct json_object *to, struct iopmem_region *region,
@@ -242,7 +263,7 @@ static int add_job(struct json_object *to, struct jobs *j, struct job *job,
 			j->bind ? "bound" : "unbound");
 	json_add_string(json, "previous_driver",
 			iopmem_binding_get_driver(job->before));
-	fn = iopmem_function_get_by_address(j->ctx, job->address);
+	fn = iopmem_function_get_by_address(j->now, job->address);
 	json_add_string(json, "driver",
 			fn ? iopmem_function_get_driver(fn) : NULL);
 	json_add_bool(json, "persistent",
@@ -252,8 +273,8 @@ static int add_job(struct json_object *to, struct jobs *j, struct job *job,
 				       regions_to_json(fn, flags));
 	json_object_array_add(to, json);
 	if (!fn)
-		rc = complain(EXIT_FAILED, "%s: has gone meanwhile",
-			      job->address);
+		rc = print_error(EXIT_FAILED, "%s: has gone meanwhile",
+				 job->address);
 	return rc;
 }
 
@@ -275,7 +296,7 @@ static int report(struct jobs *j, unsigned int flags)
 }
 
 /* A function for each that the operands name, once */
-static int find_jobs(struct jobs *j, char **specs, int n)
+static int find_jobs(struct jobs *j, const struct specs *specs)
 {
 	struct iopmem_function *fn;
 	int count = 0;
@@ -284,9 +305,9 @@ static int find_jobs(struct jobs *j, char **specs, int n)
 		count++;
 	j->list = calloc(count, sizeof(*j->list));
 	if (!j->list)
-		return complain(EXIT_FAILED, "out of memory");
+		return print_error(EXIT_FAILED, "out of memory");
 	iopmem_function_foreach(j->ctx, fn)
-		if (matches_specs(fn, specs, n)) {
+		if (specs_match(specs, fn)) {
 			struct job *job = &j->list[j->n++];
 
 			job->fn = fn;
@@ -296,15 +317,17 @@ static int find_jobs(struct jobs *j, char **specs, int n)
 	return EXIT_OK;
 }
 
-static int run(struct jobs *j, char **specs, int n, unsigned int flags)
+static int run(struct jobs *j, char **texts, int n, unsigned int flags)
 {
+	struct specs specs;
 	int rc;
 
 	if (iopmem_scan(j->ctx) < 0)
-		return complain_ctx(EXIT_FAILED, j->ctx);
-	rc = check_specs(j->ctx, specs, n);
+		return print_ctx_error(EXIT_FAILED, j->ctx);
+	rc = specs_read(j->ctx, texts, n, &specs);
 	if (!rc)
-		rc = find_jobs(j, specs, n);
+		rc = find_jobs(j, &specs);
+	specs_free(&specs);
 	if (!rc)
 		rc = check_all(j);
 	if (!rc)
@@ -331,10 +354,12 @@ static int bind_or_unbind(int argc, char **argv, struct iopmem_ctx *ctx,
 	while ((c = next_option(argc, argv, ":fpuh", options, &rc)) != -1) {
 		switch (c) {
 		case 'f':
-			jobs.flags |= IOPMEM_FORCE;
+			jobs.flags |= bind ? IOPMEM_BIND_FORCE :
+				IOPMEM_UNBIND_FORCE;
 			break;
 		case 'p':
-			jobs.flags |= IOPMEM_PERSIST;
+			jobs.flags |= bind ? IOPMEM_BIND_PERSIST :
+				IOPMEM_UNBIND_PERSIST;
 			break;
 		case 'u':
 			flags |= JSON_HUMAN;
@@ -344,13 +369,14 @@ static int bind_or_unbind(int argc, char **argv, struct iopmem_ctx *ctx,
 		}
 	}
 	if (optind == argc)
-		return complain(EXIT_USAGE,
-				"which function? 'ndctl-iopmem list' shows them");
+		return print_error(EXIT_USAGE,
+				   "which function? 'ndctl-iopmem list' shows them");
 
 	rc = run(&jobs, argv + optind, argc - optind, flags);
 	for (i = 0; i < jobs.n; i++)
 		iopmem_binding_free(jobs.list[i].before);
 	free(jobs.list);
+	iopmem_unref(jobs.now);
 	return rc;
 }
 

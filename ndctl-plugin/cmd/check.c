@@ -16,43 +16,184 @@
 static const char usage[] =
 "usage: ndctl-iopmem check [<options>] [<function>...]\n"
 "\n"
-"  <function>: 0000:01:00.0, 1af4:1110 or a path in sysfs\n"
+FUNCTION_HELP
 "\n"
+"    -p, --problems        only what is not ok\n"
 "    -u, --human           a list for people\n"
 "\n"
 "The exit code is 1 if there is an error.\n";
 
 enum severity {
-	OK,
-	WARNING,
 	ERROR,
-	UNKNOWN,
+	WARNING,
+	NOTE,
+	OK,
+	SEVERITIES,
 };
 
-static const char *const states[] = { "ok", "warning", "error", "unknown" };
+static const char *const severities[] = { "error", "warning", "note", "ok" };
+
+enum finding {
+	KERNEL_OPTIONS_COMPLETE,
+	KERNEL_OPTION_REQUIRED,
+	KERNEL_OPTION_MISSING,
+	KERNEL_OPTIONS_UNREADABLE,
+	MODULE_LOADED,
+	MODULE_BUILTIN,
+	MODULE_INSTALLED,
+	MODULE_MISSING,
+	MODULE_UNREADABLE,
+	MODULE_ACCEPTED,
+	SIGNATURE_NOT_NEEDED,
+	SIGNATURE_PRESENT,
+	SIGNATURE_NEEDED,
+	SIGNATURE_MISSING,
+	LOCKDOWN_UNREADABLE,
+	ACS_OFF,
+	ACS_REDIRECTS,
+	ACS_UNREADABLE,
+	IOMMU_OFF,
+	IOMMU_TRANSLATES,
+	BUS_MASTER_ON,
+	BUS_MASTER_OFF,
+	BUS_MASTER_UNREADABLE,
+	FUNCTION_UNREADABLE,
+	FUNCTION_INELIGIBLE,
+	DRIVER_BOUND,
+	DRIVER_NONE,
+	DRIVER_OTHER,
+	MEMORY_DECODING_ON,
+	MEMORY_DECODING_OFF,
+	MEMORY_DECODING_AT_BIND,
+	MEMORY_DECODING_UNREADABLE,
+	BAR_REGION,
+	BAR_AVAILABLE,
+	BAR_OTHER,
+	BAR_INELIGIBLE,
+	BAR_SKIPPED,
+	MTRR_SAFE,
+	MTRR_DEFAULT,
+	MTRR_DEFAULT_UNKNOWN,
+	MTRR_VIRTUAL,
+	MTRR_CACHED_CARD,
+	MTRR_WRITE_BACK,
+	MTRR_UNREADABLE,
+	BUS_ADDRESS_EQUAL,
+	BUS_ADDRESS_DIFFERS,
+	BUS_ADDRESS_UNREADABLE,
+	MEMORY_TYPE_WRITE_COMBINING,
+	MEMORY_TYPE_CACHED_CARD,
+	MEMORY_TYPE_UNCACHED,
+	MEMORY_TYPE_CACHED,
+	MEMORY_TYPE_UNREADABLE,
+	LABELS_GOOD,
+	LABELS_DAMAGED,
+	LABELS_UNREADABLE,
+	ALIGN_BEST,
+	ALIGN_WASTES,
+	ALIGN_UNREADABLE,
+	STRUCT_PAGES_IN_MEMORY,
+	STRUCT_PAGES_ON_CARD,
+};
+
+/*
+ * What may be found. Scripts know findings by these ids: they stay. The man page
+ * describes each. @destructive: what is to be done about it loses data.
+ */
+static const struct {
+	const char *id;
+	enum severity severity;
+	bool destructive;
+} kinds[] = {
+	[KERNEL_OPTIONS_COMPLETE] = { "kernel-options-complete", OK, false },
+	[KERNEL_OPTION_REQUIRED] = { "kernel-option-required", ERROR, false },
+	[KERNEL_OPTION_MISSING] = { "kernel-option-missing", WARNING, false },
+	[KERNEL_OPTIONS_UNREADABLE] = { "kernel-options-unreadable", NOTE, false },
+	[MODULE_LOADED] = { "module-loaded", OK, false },
+	[MODULE_BUILTIN] = { "module-builtin", OK, false },
+	[MODULE_INSTALLED] = { "module-installed", OK, false },
+	[MODULE_MISSING] = { "module-missing", ERROR, false },
+	[MODULE_UNREADABLE] = { "module-unreadable", NOTE, false },
+	[MODULE_ACCEPTED] = { "module-accepted", OK, false },
+	[SIGNATURE_NOT_NEEDED] = { "signature-not-needed", OK, false },
+	[SIGNATURE_PRESENT] = { "signature-present", OK, false },
+	[SIGNATURE_NEEDED] = { "signature-needed", WARNING, false },
+	[SIGNATURE_MISSING] = { "signature-missing", ERROR, false },
+	[LOCKDOWN_UNREADABLE] = { "lockdown-unreadable", NOTE, false },
+	[ACS_OFF] = { "acs-off", OK, false },
+	[ACS_REDIRECTS] = { "acs-redirects", WARNING, false },
+	[ACS_UNREADABLE] = { "acs-unreadable", NOTE, false },
+	[IOMMU_OFF] = { "iommu-off", OK, false },
+	[IOMMU_TRANSLATES] = { "iommu-translates", NOTE, false },
+	[BUS_MASTER_ON] = { "bus-master-on", OK, false },
+	[BUS_MASTER_OFF] = { "bus-master-off", WARNING, false },
+	[BUS_MASTER_UNREADABLE] = { "bus-master-unreadable", NOTE, false },
+	[FUNCTION_UNREADABLE] = { "function-unreadable", ERROR, false },
+	[FUNCTION_INELIGIBLE] = { "function-ineligible", ERROR, false },
+	[DRIVER_BOUND] = { "driver-bound", OK, false },
+	[DRIVER_NONE] = { "driver-none", WARNING, false },
+	[DRIVER_OTHER] = { "driver-other", WARNING, false },
+	[MEMORY_DECODING_ON] = { "memory-decoding-on", OK, false },
+	[MEMORY_DECODING_OFF] = { "memory-decoding-off", ERROR, false },
+	[MEMORY_DECODING_AT_BIND] = { "memory-decoding-at-bind", OK, false },
+	[MEMORY_DECODING_UNREADABLE] = { "memory-decoding-unreadable", NOTE, false },
+	[BAR_REGION] = { "bar-region", OK, false },
+	[BAR_AVAILABLE] = { "bar-available", OK, false },
+	[BAR_OTHER] = { "bar-other", OK, false },
+	[BAR_INELIGIBLE] = { "bar-ineligible", WARNING, false },
+	[BAR_SKIPPED] = { "bar-skipped", WARNING, false },
+	[MTRR_SAFE] = { "mtrr-safe", OK, false },
+	[MTRR_DEFAULT] = { "mtrr-default", OK, false },
+	[MTRR_DEFAULT_UNKNOWN] = { "mtrr-default-unknown", NOTE, false },
+	[MTRR_VIRTUAL] = { "mtrr-virtual", OK, false },
+	[MTRR_CACHED_CARD] = { "mtrr-cached-card", WARNING, false },
+	[MTRR_WRITE_BACK] = { "mtrr-write-back", ERROR, false },
+	[MTRR_UNREADABLE] = { "mtrr-unreadable", NOTE, false },
+	[BUS_ADDRESS_EQUAL] = { "bus-address-equal", OK, false },
+	[BUS_ADDRESS_DIFFERS] = { "bus-address-differs", ERROR, false },
+	[BUS_ADDRESS_UNREADABLE] = { "bus-address-unreadable", NOTE, false },
+	[MEMORY_TYPE_WRITE_COMBINING] = { "memory-type-write-combining", OK, false },
+	[MEMORY_TYPE_CACHED_CARD] = { "memory-type-cached-card", OK, false },
+	[MEMORY_TYPE_UNCACHED] = { "memory-type-uncached", WARNING, false },
+	[MEMORY_TYPE_CACHED] = { "memory-type-cached", ERROR, false },
+	[MEMORY_TYPE_UNREADABLE] = { "memory-type-unreadable", NOTE, false },
+	[LABELS_GOOD] = { "labels-good", OK, false },
+	[LABELS_DAMAGED] = { "labels-damaged", ERROR, true },
+	[LABELS_UNREADABLE] = { "labels-unreadable", NOTE, false },
+	[ALIGN_BEST] = { "align-best", OK, false },
+	[ALIGN_WASTES] = { "align-wastes", WARNING, false },
+	[ALIGN_UNREADABLE] = { "align-unreadable", NOTE, false },
+	[STRUCT_PAGES_IN_MEMORY] = { "struct-pages-in-memory", OK, false },
+	[STRUCT_PAGES_ON_CARD] = { "struct-pages-on-card", WARNING, true },
+};
 
 /**
  * struct check - one run
+ * @targets: those that are checked; without any, each that may have regions
+ * @findings: an array for each severity
  * @fn: what the findings are about, or NULL for the machine
- * @rule: the one that is being checked
+ * @unreadable: the last that did not answer, which is said once
+ * @num_functions: how many targets have been checked
  */
 struct check {
 	struct iopmem_ctx *ctx;
-	struct json_object *findings;
+	struct specs targets;
+	struct json_object *findings[SEVERITIES];
 	struct iopmem_function *fn;
-	const char *rule;
+	struct iopmem_function *unreadable;
+	unsigned int num_functions;
 	struct iopmem_module module;
-	bool errors;
 };
 
-/* @fix may be NULL */
-static void find(struct check *c, enum severity state, const char *fix,
-		 const char *format, ...)
+/* @action may be NULL */
+static void add_finding(struct check *c, enum finding kind, const char *action,
+			const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 
-static void find(struct check *c, enum severity state, const char *fix,
-		 const char *format, ...)
+static void add_finding(struct check *c, enum finding kind, const char *action,
+			const char *format, ...)
 {
+	enum severity severity = kinds[kind].severity;
 	struct json_object *j = json_object_new_object();
 	char message[1024];
 	va_list args;
@@ -62,21 +203,38 @@ static void find(struct check *c, enum severity state, const char *fix,
 	va_end(args);
 	json_add_string(j, "function",
 			c->fn ? iopmem_function_get_address(c->fn) : NULL);
-	json_add_string(j, "rule", c->rule);
-	json_add_string(j, "state", states[state]);
+	json_add_string(j, "id", kinds[kind].id);
+	json_add_string(j, "severity", severities[severity]);
 	json_add_string(j, "message", message);
-	json_add_string(j, "fix", fix);
-	json_object_array_add(c->findings, j);
-	if (state == ERROR)
-		c->errors = true;
+	json_add_string(j, "action", action);
+	json_add_bool(j, "destructive", kinds[kind].destructive);
+	json_object_array_add(c->findings[severity], j);
 }
 
 /* What could not be told: a function that does not answer is an error. */
-static void find_unknown(struct check *c, int rc)
+static void add_unreadable(struct check *c, enum finding kind, int rc)
 {
-	find(c, rc == -ENODEV || rc == -EBADMSG ? ERROR : UNKNOWN,
-	     rc == -EACCES ? "run it as root" : NULL, "%s",
-	     iopmem_get_error(c->ctx));
+	const char *message = iopmem_get_error(c->ctx), *address;
+
+	if (rc == -ENODEV || rc == -EBADMSG) {
+		if (c->fn && c->unreadable == c->fn)
+			return;
+		c->unreadable = c->fn;
+		kind = FUNCTION_UNREADABLE;
+	}
+	/* which function it is, the finding says */
+	address = c->fn ? iopmem_function_get_address(c->fn) : "";
+	if (*address && !strncmp(message, address, strlen(address)) &&
+	    !strncmp(message + strlen(address), ": ", 2))
+		message += strlen(address) + 2;
+	add_finding(c, kind, rc == -EACCES ? "run it as root" : NULL, "%s",
+		    message);
+}
+
+static bool is_target(struct check *c, struct iopmem_function *fn)
+{
+	return c->targets.n ? specs_match(&c->targets, fn) :
+		iopmem_function_get_state(fn) != IOPMEM_STATE_INELIGIBLE;
 }
 
 /* The machine */
@@ -85,93 +243,208 @@ static void check_kernel(struct check *c)
 {
 	static const struct {
 		const char *name;
-		enum severity state;
+		enum finding kind;
 		const char *without;
 	} options[] = {
-		{ "LIBNVDIMM", ERROR, "there are no regions" },
-		{ "BLK_DEV_PMEM", ERROR, "there are no block devices" },
-		{ "ZONE_DEVICE", WARNING, "only raw and sector are to be had" },
-		{ "NVDIMM_PFN", WARNING, "there is no fsdax with struct pages" },
-		{ "FS_DAX", WARNING, "file systems have no DAX" },
-		{ "NVDIMM_DAX", WARNING, "there is no devdax" },
-		{ "DEV_DAX", WARNING, "there is no devdax" },
-		{ "DEV_DAX_PMEM", WARNING, "there is no devdax" },
-		{ "BTT", WARNING, "there is no sector mode" },
+		{ "LIBNVDIMM", KERNEL_OPTION_REQUIRED, "there are no regions" },
+		{ "BLK_DEV_PMEM", KERNEL_OPTION_REQUIRED, "there are no block devices" },
+		{ "ZONE_DEVICE", KERNEL_OPTION_MISSING, "only raw and sector are to be had" },
+		{ "NVDIMM_PFN", KERNEL_OPTION_MISSING, "there is no fsdax with struct pages" },
+		{ "FS_DAX", KERNEL_OPTION_MISSING, "file systems have no DAX" },
+		{ "NVDIMM_DAX", KERNEL_OPTION_MISSING, "there is no devdax" },
+		{ "DEV_DAX", KERNEL_OPTION_MISSING, "there is no devdax" },
+		{ "DEV_DAX_PMEM", KERNEL_OPTION_MISSING, "there is no devdax" },
+		{ "BTT", KERNEL_OPTION_MISSING, "there is no sector mode" },
 	};
 	bool all = true;
 	size_t i;
 
-	c->rule = "kernel-options";
 	for (i = 0; i < ARRAY_SIZE(options); i++) {
 		int value = iopmem_get_kernel_option(c->ctx, options[i].name);
-		char fix[128];
+		char action[128];
 
 		if (value < 0) {
-			find_unknown(c, value);
+			add_unreadable(c, KERNEL_OPTIONS_UNREADABLE, value);
 			return;
 		}
 		if (value != 'n')
 			continue;
 		all = false;
-		snprintf(fix, sizeof(fix), "use a kernel with CONFIG_%s",
+		snprintf(action, sizeof(action), "use a kernel with CONFIG_%s",
 			 options[i].name);
-		find(c, options[i].state, fix,
-		     "the running kernel has no CONFIG_%s: %s",
-		     options[i].name, options[i].without);
+		add_finding(c, options[i].kind, action,
+			    "the running kernel has no CONFIG_%s: %s",
+			    options[i].name, options[i].without);
 	}
 	if (all)
-		find(c, OK, NULL, "the running kernel has all that the four modes need");
+		add_finding(c, KERNEL_OPTIONS_COMPLETE, NULL,
+			    "the running kernel has all that the four modes need");
 }
 
 static void check_module(struct check *c)
 {
+	const char *taints = c->module.taints_unsigned ?
+		", unsigned, which taints the kernel" : "";
+
+	if (c->module.loaded)
+		add_finding(c, MODULE_LOADED, NULL, "iopmem_bus is loaded%s",
+			    taints);
+	else if (c->module.builtin)
+		add_finding(c, MODULE_BUILTIN, NULL,
+			    "iopmem_bus is part of the kernel");
+	else if (c->module.found)
+		add_finding(c, MODULE_INSTALLED, NULL,
+			    "iopmem_bus is installed, %s",
+			    c->module.has_signature ? "signed" : "not signed");
+	else
+		add_finding(c, MODULE_MISSING,
+			    "make && sudo make install, in iopmem's source",
+			    "iopmem_bus is not installed for the running kernel");
+}
+
+static void check_lockdown(struct check *c)
+{
 	const char *level = "none";
-	int rc;
+	int rc = iopmem_get_lockdown(c->ctx, &level);
 
-	c->rule = "module";
-	if (iopmem_get_module(c->ctx, &c->module)) {
-		find_unknown(c, -EIO);
-	} else if (c->module.loaded || c->module.builtin) {
-		find(c, OK, NULL, "iopmem_bus is %s%s",
-		     c->module.loaded ? "loaded" : "part of the kernel",
-		     c->module.taints_unsigned ?
-		     ", unsigned, which taints the kernel" : "");
-	} else if (!c->module.found) {
-		find(c, ERROR, "make && sudo make install, in iopmem's source",
-		     "iopmem_bus is not installed for the running kernel");
-	} else {
-		find(c, OK, NULL, "iopmem_bus is installed, %s",
-		     c->module.has_signature ? "signed" : "not signed");
-	}
-
-	c->rule = "lockdown";
-	rc = iopmem_get_lockdown(c->ctx, &level);
 	if (rc == -ENOENT && !c->module.must_be_signed && !c->module.loaded) {
-		find(c, UNKNOWN, "mount -t securityfs none /sys/kernel/security",
-		     "%s", iopmem_get_error(c->ctx));
+		add_finding(c, LOCKDOWN_UNREADABLE,
+			    "mount -t securityfs none /sys/kernel/security",
+			    "%s", iopmem_get_error(c->ctx));
 		return;
 	}
 	if (rc < 0 && rc != -ENOENT) {
-		find_unknown(c, rc);
+		add_unreadable(c, LOCKDOWN_UNREADABLE, rc);
 		return;
 	}
 	if (c->module.loaded || c->module.builtin)
-		find(c, OK, NULL, "the kernel has taken iopmem_bus");
+		add_finding(c, MODULE_ACCEPTED, NULL,
+			    "the kernel has accepted iopmem_bus");
 	else if (!strcmp(level, "none") && !c->module.must_be_signed)
-		find(c, OK, NULL, "the kernel loads modules without a signature");
+		add_finding(c, SIGNATURE_NOT_NEEDED, NULL,
+			    "the kernel loads modules without a signature");
 	else if (!c->module.found)
-		find(c, WARNING,
-		     "sign the module with a key that the kernel trusts, after you have built it",
-		     "the kernel loads only signed modules (lockdown: %s)", level);
+		add_finding(c, SIGNATURE_NEEDED,
+			    "build the module and sign it with a key that the kernel trusts",
+			    "the kernel loads only signed modules (lockdown: %s)",
+			    level);
 	else if (c->module.has_signature)
-		find(c, OK, NULL,
-		     "the kernel loads only signed modules (lockdown: %s), iopmem_bus has a signature",
-		     level);
+		add_finding(c, SIGNATURE_PRESENT, NULL,
+			    "the kernel loads only signed modules (lockdown: %s), iopmem_bus has a signature",
+			    level);
 	else
-		find(c, ERROR,
-		     "sign the module with a key that the kernel trusts: scripts/sign-file of the kernel's headers, mokutil --import",
-		     "the kernel loads only signed modules (lockdown: %s), and iopmem_bus has no signature",
-		     level);
+		add_finding(c, SIGNATURE_MISSING,
+			    "sign the module with a key that the kernel trusts: scripts/sign-file of the kernel's headers, mokutil --import",
+			    "the kernel loads only signed modules (lockdown: %s), and iopmem_bus has no signature",
+			    level);
+}
+
+/* The bridges above the targets, and the initiators: each once */
+
+static void check_acs(struct check *c, bool *found)
+{
+	const uint16_t redirects = IOPMEM_ACS_REQUEST_REDIRECT |
+		IOPMEM_ACS_COMPLETION_REDIRECT | IOPMEM_ACS_EGRESS_CONTROL;
+	struct iopmem_acs acs;
+	char action[160];
+	int rc = iopmem_function_get_acs(c->fn, &acs);
+
+	if (rc == -ENOENT)
+		return;
+	if (rc < 0) {
+		add_unreadable(c, ACS_UNREADABLE, rc);
+		*found = true;
+		return;
+	}
+	if (!(acs.control & redirects))
+		return;
+	*found = true;
+	snprintf(action, sizeof(action),
+		 "boot with pci=disable_acs_redir=%s, if you trust the devices below it",
+		 iopmem_function_get_address(c->fn));
+	add_finding(c, ACS_REDIRECTS, action,
+		    "ACS of this bridge sends peer-to-peer DMA through the root complex");
+}
+
+/* Returns whether a target is at or below @fn. */
+static bool check_bridge(struct check *c, struct iopmem_function *fn,
+			 bool *found)
+{
+	struct iopmem_function *child;
+	bool above = false;
+
+	iopmem_function_child_foreach(fn, child)
+		if (check_bridge(c, child, found))
+			above = true;
+	if (above) {
+		c->fn = fn;
+		check_acs(c, found);
+	}
+	return above || is_target(c, fn);
+}
+
+static void check_bridges(struct check *c)
+{
+	struct iopmem_function *fn;
+	bool found = false;
+
+	iopmem_function_foreach(c->ctx, fn)
+		if (!iopmem_function_get_parent(fn))
+			check_bridge(c, fn, &found);
+	c->fn = NULL;
+	if (!found)
+		add_finding(c, ACS_OFF, NULL,
+			    "no bridge above a target redirects peer-to-peer DMA by ACS");
+}
+
+static void check_initiator(struct check *c, unsigned int *translated,
+			    unsigned int *masters)
+{
+	const char *address = iopmem_function_get_address(c->fn), *type;
+	int on = iopmem_function_is_bus_master(c->fn);
+	char action[128];
+
+	if (!iopmem_function_get_iommu_type(c->fn, &type) &&
+	    !strncmp(type, "DMA", 3))
+		++*translated;
+	if (on < 0) {
+		add_unreadable(c, BUS_MASTER_UNREADABLE, on);
+		return;
+	}
+	if (on) {
+		++*masters;
+		return;
+	}
+	snprintf(action, sizeof(action), iopmem_function_get_driver(c->fn) ?
+		 "setpci -s %s COMMAND=4:4" : "bind %s to its driver", address);
+	add_finding(c, BUS_MASTER_OFF, action,
+		    "this possible initiator may not start DMA (BusMaster-)");
+}
+
+static void check_initiators(struct check *c)
+{
+	unsigned int n = 0, translated = 0, masters = 0;
+	struct iopmem_function *fn;
+
+	iopmem_function_foreach(c->ctx, fn) {
+		if (iopmem_function_is_initiator(fn) <= 0 ||
+		    iopmem_function_get_state(fn) == IOPMEM_STATE_BOUND)
+			continue;
+		n++;
+		c->fn = fn;
+		check_initiator(c, &translated, &masters);
+	}
+	c->fn = NULL;
+	add_finding(c, BUS_MASTER_ON, NULL,
+		    "%u of %u possible initiators may start DMA (BusMaster+)",
+		    masters, n);
+	if (!translated)
+		add_finding(c, IOMMU_OFF, NULL,
+			    "no IOMMU translates for a possible initiator: DMA takes the shortest way that ACS leaves");
+	else
+		add_finding(c, IOMMU_TRANSLATES, NULL,
+			    "the IOMMU translates for %u of %u possible initiators: their DMA goes through the root complex, see 'ndctl-iopmem path'",
+			    translated, n);
 }
 
 /* A function */
@@ -180,51 +453,55 @@ static void check_driver(struct check *c)
 {
 	const char *address = iopmem_function_get_address(c->fn);
 	const char *driver = iopmem_function_get_driver(c->fn);
-	char fix[128];
+	char action[128];
 
-	c->rule = "driver";
 	switch (iopmem_function_get_state(c->fn)) {
 	case IOPMEM_STATE_BOUND:
-		find(c, OK, NULL, "iopmem has it");
+		add_finding(c, DRIVER_BOUND, NULL, "the driver iopmem has it");
 		break;
 	case IOPMEM_STATE_AVAILABLE:
-		snprintf(fix, sizeof(fix), "ndctl-iopmem bind %s", address);
-		find(c, WARNING, fix, "no driver has it");
+		snprintf(action, sizeof(action), "ndctl-iopmem bind %s", address);
+		add_finding(c, DRIVER_NONE, action, "no driver has it");
 		break;
 	case IOPMEM_STATE_IN_USE:
-		snprintf(fix, sizeof(fix),
-			 "ndctl-iopmem bind --force %s # if you can do without that driver",
-			 address);
-		find(c, WARNING, fix, "the driver %s has it", driver);
+		snprintf(action, sizeof(action),
+			 "ndctl-iopmem bind --force %s", address);
+		add_finding(c, DRIVER_OTHER, action,
+			    "the driver %s has it: if you can do without that driver, let iopmem take it",
+			    driver);
 		break;
-	case IOPMEM_STATE_UNFIT:
-		find(c, ERROR, NULL, "no BAR of it can be a region");
+	case IOPMEM_STATE_INELIGIBLE:
+		add_finding(c, FUNCTION_INELIGIBLE, NULL,
+			    "no BAR of it can be a region");
 		break;
 	}
 }
 
 static void check_bar(struct check *c, struct iopmem_bar *bar)
 {
-	const char *unfit = iopmem_bar_get_unfit(bar);
+	const char *reason = iopmem_ineligible_text(iopmem_bar_get_ineligible(bar));
 	unsigned int index = iopmem_bar_get_index(bar);
 	bool memory = iopmem_bar_is_memory(bar) &&
 		iopmem_bar_is_prefetchable(bar);
-	const char *fix = NULL;
+	const char *action = NULL;
 
-	c->rule = "bar";
 	if (!iopmem_bar_is_assigned(bar))
-		fix = "boot with pci=realloc, or switch on \"above 4G decoding\" in the firmware";
+		action =
+		"boot with pci=realloc, or switch on \"above 4G decoding\" in the firmware";
 	if (iopmem_bar_get_region(bar))
-		find(c, OK, NULL, "BAR %u: is a region", index);
-	else if (!unfit && iopmem_function_get_state(c->fn) == IOPMEM_STATE_BOUND)
-		find(c, WARNING, "look for \"skipped\" in the kernel log",
-		     "BAR %u: was skipped when the function was bound", index);
-	else if (!unfit)
-		find(c, OK, NULL, "BAR %u: can be a region", index);
+		add_finding(c, BAR_REGION, NULL, "BAR %u: is a region", index);
+	else if (!reason && iopmem_function_get_state(c->fn) == IOPMEM_STATE_BOUND)
+		add_finding(c, BAR_SKIPPED,
+			    "look for \"skipped\" in the kernel log",
+			    "BAR %u: was skipped when the function was bound", index);
+	else if (!reason)
+		add_finding(c, BAR_AVAILABLE, NULL, "BAR %u: can be a region",
+			    index);
 	else if (!memory)
-		find(c, OK, NULL, "BAR %u: %s", index, unfit);
+		add_finding(c, BAR_OTHER, NULL, "BAR %u: %s", index, reason);
 	else
-		find(c, WARNING, fix, "BAR %u: %s", index, unfit);
+		add_finding(c, BAR_INELIGIBLE, action, "BAR %u: %s", index,
+			    reason);
 }
 
 /* libnvdimm aligns offsets in the region, not addresses. */
@@ -234,30 +511,30 @@ static void check_align(struct check *c, struct ndctl_region *region)
 	uint64_t size = ndctl_region_get_size(region);
 	uint64_t align = ndctl_region_get_align(region);
 	uint64_t now, then;
-	char fix[160];
+	char action[160];
 
-	c->rule = "align";
 	if (align == ULONG_MAX || !align) {
-		find(c, UNKNOWN, NULL, "%s: its alignment cannot be read", name);
+		add_finding(c, ALIGN_UNREADABLE, NULL,
+			    "%s: its alignment cannot be read", name);
 		return;
 	}
 	now = size / align * align;
 	then = size / SMALL_ALIGN * SMALL_ALIGN;
 	if (then <= now) {
-		find(c, OK, NULL,
-		     "%s: %" PRIu64 " of %" PRIu64
-		     " KiB can be used, with an alignment of %" PRIu64 " KiB",
-		     name, now >> 10, size >> 10, align >> 10);
+		add_finding(c, ALIGN_BEST, NULL,
+			    "%s: %" PRIu64 " of %" PRIu64
+			    " KiB can be used, with an alignment of %" PRIu64 " KiB",
+			    name, now >> 10, size >> 10, align >> 10);
 		return;
 	}
-	snprintf(fix, sizeof(fix), "echo %u >/sys/bus/nd/devices/%s/align",
+	snprintf(action, sizeof(action), "echo %u >/sys/bus/nd/devices/%s/align",
 		 SMALL_ALIGN, name);
-	find(c, WARNING, fix,
-	     "%s: %" PRIu64 " of %" PRIu64
-	     " KiB can be used, with an alignment of %" PRIu64
-	     " KiB; with %u KiB it is %" PRIu64 " more",
-	     name, now >> 10, size >> 10, align >> 10, SMALL_ALIGN >> 10,
-	     (then - now) >> 10);
+	add_finding(c, ALIGN_WASTES, action,
+		    "%s: %" PRIu64 " of %" PRIu64
+		    " KiB can be used, with an alignment of %" PRIu64
+		    " KiB; with %u KiB it is %" PRIu64 " more",
+		    name, now >> 10, size >> 10, align >> 10, SMALL_ALIGN >> 10,
+		    (then - now) >> 10);
 }
 
 static void check_memory_type(struct check *c, struct iopmem_bar *bar)
@@ -268,26 +545,26 @@ static void check_memory_type(struct check *c, struct iopmem_bar *bar)
 	const char *type;
 	int rc = iopmem_bar_get_memory_type(bar, &type);
 
-	c->rule = "memory-type";
 	if (rc < 0)
-		find_unknown(c, rc);
+		add_unreadable(c, MEMORY_TYPE_UNREADABLE, rc);
 	else if (!strcmp(type, "write-combining"))
-		find(c, OK, NULL, "BAR %u: the kernel maps it write-combining",
-		     index);
+		add_finding(c, MEMORY_TYPE_WRITE_COMBINING, NULL,
+			    "BAR %u: the kernel maps it write-combining",
+			    index);
 	else if (!strncmp(type, "uncached", 8))
-		find(c, WARNING, iopmem_bar_is_cached(bar) ?
-		     "leave the card out of iopmem_bus's parameter cached=" :
-		     remap,
-		     "BAR %u: the kernel maps it %s, which is right, and slow",
-		     index, type);
+		add_finding(c, MEMORY_TYPE_UNCACHED, iopmem_bar_is_cached(bar) ?
+			    "leave the card out of iopmem_bus's parameter cached=" :
+			    remap,
+			    "BAR %u: the kernel maps it %s, which is right, and slow",
+			    index, type);
 	else if (iopmem_bar_is_cached(bar))
-		find(c, OK, NULL,
-		     "BAR %u: the kernel maps it %s, as RAM, which the driver knows the card as",
-		     index, type);
+		add_finding(c, MEMORY_TYPE_CACHED_CARD, NULL,
+			    "BAR %u: the kernel maps it %s: the driver knows that the card is RAM",
+			    index, type);
 	else
-		find(c, ERROR, remap,
-		     "BAR %u: the kernel maps it %s, so that the CPU's caches can hide what devices wrote",
-		     index, type);
+		add_finding(c, MEMORY_TYPE_CACHED, remap,
+			    "BAR %u: the kernel maps it %s, so the CPU's caches can hide what devices wrote",
+			    index, type);
 }
 
 /* Which is not shown. The driver looks what becomes of a write-back mapping. */
@@ -296,19 +573,19 @@ static void check_default_mtrr(struct check *c, struct iopmem_bar *bar)
 	unsigned int index = iopmem_bar_get_index(bar);
 
 	if (iopmem_is_virtual_machine(c->ctx))
-		find(c, OK, NULL,
-		     "BAR %u: no MTRR has it, so that it is of the default type; in a virtual machine the hypervisor decides",
-		     index);
+		add_finding(c, MTRR_VIRTUAL, NULL,
+			    "BAR %u: no MTRR covers it, so it has the default type; in a virtual machine the hypervisor decides",
+			    index);
 	else if (iopmem_function_get_state(c->fn) == IOPMEM_STATE_BOUND &&
 		 !iopmem_bar_is_cached(bar))
-		find(c, OK, NULL,
-		     "BAR %u: no MTRR has it, so that it is of the default type; the driver has found that not to be write-back",
-		     index);
+		add_finding(c, MTRR_DEFAULT, NULL,
+			    "BAR %u: no MTRR covers it, so it has the default type; the driver has found that it is not write-back",
+			    index);
 	else
-		find(c, UNKNOWN,
-		     "bind it, with the card left out of cached=: the driver finds out",
-		     "BAR %u: no MTRR has it, so that it is of the default type",
-		     index);
+		add_finding(c, MTRR_DEFAULT_UNKNOWN,
+			    "bind it, with the card left out of cached=: the driver finds out",
+			    "BAR %u: no MTRR covers it, so it has the default type",
+			    index);
 }
 
 static void check_mtrr(struct check *c, struct iopmem_bar *bar)
@@ -317,25 +594,25 @@ static void check_mtrr(struct check *c, struct iopmem_bar *bar)
 	const char *type;
 	int rc = iopmem_bar_get_mtrr_type(bar, &type);
 
-	c->rule = "mtrr";
 	if (rc == -ENXIO)
 		check_default_mtrr(c, bar);
 	else if (rc < 0)
-		find_unknown(c, rc);
+		add_unreadable(c, MTRR_UNREADABLE, rc);
 	else if (strcmp(type, "write-back") && strcmp(type, "mixed"))
-		find(c, OK, NULL, "BAR %u: the MTRRs make it %s", index, type);
+		add_finding(c, MTRR_SAFE, NULL, "BAR %u: the MTRRs make it %s", index, type);
 	else if (iopmem_is_virtual_machine(c->ctx))
-		find(c, OK, NULL,
-		     "BAR %u: the MTRRs make it %s; in a virtual machine the hypervisor decides",
-		     index, type);
+		add_finding(c, MTRR_VIRTUAL, NULL,
+			    "BAR %u: the MTRRs make it %s; in a virtual machine the hypervisor decides",
+			    index, type);
 	else if (iopmem_bar_is_cached(bar))
-		find(c, WARNING, NULL, "BAR %u: the MTRRs make it %s, which is only right for RAM",
-		     index, type);
+		add_finding(c, MTRR_CACHED_CARD, NULL,
+			    "BAR %u: the MTRRs make it %s, which is only right for RAM",
+			    index, type);
 	else
-		find(c, ERROR,
-		     "have the firmware make it uncached, or name the card in cached= if it is RAM",
-		     "BAR %u: the MTRRs make it %s, so that user mappings can be cacheable",
-		     index, type);
+		add_finding(c, MTRR_WRITE_BACK,
+			    "have the firmware make it uncached, or name the card in cached= if it is RAM",
+			    "BAR %u: the MTRRs make it %s, so user mappings can be cacheable",
+			    index, type);
 }
 
 static void check_labels(struct check *c, struct iopmem_region *region)
@@ -345,21 +622,22 @@ static void check_labels(struct check *c, struct iopmem_region *region)
 	int labels = iopmem_region_get_labels(region);
 	const char *name = ndctl_region_get_devname(nd);
 	const char *nmem = dimm ? ndctl_dimm_get_devname(dimm) : "nmemX";
-	char fix[256];
+	char action[256];
 
-	c->rule = "labels";
 	if (labels < 0) {
-		find_unknown(c, labels);
+		add_unreadable(c, LABELS_UNREADABLE, labels);
 	} else if (labels == IOPMEM_LABELS_DAMAGED) {
-		snprintf(fix, sizeof(fix),
-			 "ndctl disable-region %s; ndctl init-labels -f %s; ndctl enable-dimm %s; ndctl enable-region %s # forgets the namespaces",
+		snprintf(action, sizeof(action),
+			 "ndctl disable-region %s; ndctl init-labels -f %s; ndctl enable-dimm %s; ndctl enable-region %s",
 			 name, nmem, nmem, name);
-		find(c, ERROR, fix, "%s: its label area is damaged", name);
+		add_finding(c, LABELS_DAMAGED, action,
+			    "%s: its label area is damaged: a new one is without the namespaces",
+			    name);
 	} else {
-		find(c, OK, NULL, "%s: %s", name,
-		     labels == IOPMEM_LABELS_NONE ? "has no label area" :
-		     labels == IOPMEM_LABELS_BLANK ? "its label area is blank" :
-		     "its label area is good");
+		add_finding(c, LABELS_GOOD, NULL, "%s: %s", name,
+			    labels == IOPMEM_LABELS_NONE ? "has no label area" :
+			    labels == IOPMEM_LABELS_BLANK ? "its label area is blank" :
+			    "its label area is good");
 	}
 }
 
@@ -377,10 +655,9 @@ static void check_namespaces(struct check *c, struct ndctl_region *region)
 	struct ndctl_namespace *ndns;
 	int n = 0, found = 0;
 
-	c->rule = "namespace-map";
 	ndctl_namespace_foreach(region, ndns) {
 		const char *name = ndctl_namespace_get_devname(ndns);
-		char fix[256];
+		char action[256];
 
 		if (!namespace_is_used(ndns))
 			continue;
@@ -388,39 +665,17 @@ static void check_namespaces(struct check *c, struct ndctl_region *region)
 		if (!on_device(ndns))
 			continue;
 		found++;
-		snprintf(fix, sizeof(fix),
-			 "ndctl create-namespace -f -e %s -m %s --map=mem # its contents are lost, save them before",
+		snprintf(action, sizeof(action),
+			 "ndctl create-namespace -f -e %s -m %s --map=mem",
 			 name, namespace_mode(ndns));
-		find(c, WARNING, fix,
-		     "%s: its struct pages are on the card (map: dev), which is slow, and a card that is lost or reset damages the kernel's own data",
-		     name);
+		add_finding(c, STRUCT_PAGES_ON_CARD, action,
+			    "%s: its struct pages are on the card (map: dev): that is slow, and if the card is lost or reset, the kernel's own data are damaged",
+			    name);
 	}
 	if (n && !found)
-		find(c, OK, NULL, "%s: no namespace has its struct pages on the card",
-		     ndctl_region_get_devname(region));
-}
-
-/*
- * Sets *@translated to the functions whose DMA an IOMMU translates, and *@plain
- * to the others, as numbers of possible initiators.
- */
-static void count_initiators(struct check *c, unsigned int *translated,
-			     unsigned int *plain)
-{
-	struct iopmem_function *fn;
-	const char *type;
-
-	*translated = 0;
-	*plain = 0;
-	iopmem_function_foreach(c->ctx, fn) {
-		if (fn == c->fn || iopmem_function_is_initiator(fn) <= 0)
-			continue;
-		if (!iopmem_function_get_iommu_type(fn, &type) &&
-		    !strncmp(type, "DMA", 3))
-			++*translated;
-		else
-			++*plain;
-	}
+		add_finding(c, STRUCT_PAGES_IN_MEMORY, NULL,
+			    "%s: no namespace has its struct pages on the card",
+			    ndctl_region_get_devname(region));
 }
 
 static void check_bus_address(struct check *c, struct iopmem_bar *bar)
@@ -429,130 +684,50 @@ static void check_bus_address(struct check *c, struct iopmem_bar *bar)
 	uint64_t address;
 	int rc = iopmem_bar_get_bus_address(bar, &address);
 
-	c->rule = "bus-address";
 	if (rc < 0)
-		find_unknown(c, rc);
+		add_unreadable(c, BUS_ADDRESS_UNREADABLE, rc);
 	else if (address == iopmem_bar_get_resource(bar))
-		find(c, OK, NULL, "BAR %u: bus and CPU address are equal", index);
+		add_finding(c, BUS_ADDRESS_EQUAL, NULL,
+			    "BAR %u: bus and CPU address are equal", index);
 	else
-		find(c, ERROR,
-		     "put the card below a host bridge that passes addresses on unchanged",
-		     "BAR %u: bus and CPU address differ, so the driver skips it: DMA would go elsewhere",
-		     index);
+		add_finding(c, BUS_ADDRESS_DIFFERS,
+			    "put the card below a host bridge that passes addresses on unchanged",
+			    "BAR %u: bus and CPU address differ, so the driver skips it: DMA would go elsewhere",
+			    index);
 }
 
 static void check_memory(struct check *c)
 {
 	int on = iopmem_function_is_memory_on(c->fn);
-	char fix[128];
+	char action[128];
 
-	c->rule = "memory-decoding";
 	if (on < 0) {
-		find_unknown(c, on);
+		add_unreadable(c, MEMORY_DECODING_UNREADABLE, on);
 	} else if (on) {
-		find(c, OK, NULL, "the function answers to its addresses (Mem+)");
+		add_finding(c, MEMORY_DECODING_ON, NULL,
+			    "the function answers to its addresses (Mem+)");
 	} else if (iopmem_function_get_state(c->fn) == IOPMEM_STATE_BOUND) {
-		snprintf(fix, sizeof(fix), "setpci -s %s COMMAND=2:2",
+		snprintf(action, sizeof(action), "setpci -s %s COMMAND=2:2",
 			 iopmem_function_get_address(c->fn));
-		find(c, ERROR, fix, "the function does not answer to its addresses (Mem-)");
+		add_finding(c, MEMORY_DECODING_OFF, action,
+			    "the function does not answer to its addresses (Mem-)");
 	} else {
-		find(c, OK, NULL, "memory decoding is off (Mem-), binding switches it on");
+		add_finding(c, MEMORY_DECODING_AT_BIND, NULL,
+			    "memory decoding is off (Mem-), binding switches it on");
 	}
 }
 
-static void check_initiators(struct check *c)
+static void check_function(struct check *c)
 {
-	struct iopmem_function *fn;
-	int masters = 0;
-
-	c->rule = "bus-master";
-	iopmem_function_foreach(c->ctx, fn) {
-		const char *name = iopmem_function_get_address(fn);
-		char fix[128];
-		int on;
-
-		if (fn == c->fn || iopmem_function_is_initiator(fn) <= 0)
-			continue;
-		on = iopmem_function_is_bus_master(fn);
-		if (on < 0) {
-			find_unknown(c, on);
-		} else if (on) {
-			masters++;
-		} else {
-			snprintf(fix, sizeof(fix), iopmem_function_get_driver(fn) ?
-				 "setpci -s %s COMMAND=4:4" :
-				 "bind %s to its driver", name);
-			find(c, WARNING, fix,
-			     "%s may not start DMA (BusMaster-), if it is to be the initiator",
-			     name);
-		}
-	}
-	find(c, OK, NULL, "%d possible initiators may start DMA (BusMaster+)",
-	     masters);
-}
-
-static void check_iommu(struct check *c, unsigned int translated,
-			unsigned int plain)
-{
-	c->rule = "iommu";
-	if (!translated)
-		find(c, OK, NULL,
-		     "no IOMMU translates for a possible initiator: DMA takes the shortest way that ACS leaves");
-	else
-		find(c, OK, NULL,
-		     "the IOMMU translates for %u of %u possible initiators: their DMA goes through the root complex, see 'ndctl-iopmem path'",
-		     translated, translated + plain);
-}
-
-static void check_acs(struct check *c)
-{
-	const uint16_t redirects = IOPMEM_ACS_REQUEST_REDIRECT |
-		IOPMEM_ACS_COMPLETION_REDIRECT | IOPMEM_ACS_EGRESS_CONTROL;
-	struct iopmem_function *fn;
-	bool found = false;
-
-	c->rule = "acs";
-	for (fn = iopmem_function_get_parent(c->fn); fn;
-	     fn = iopmem_function_get_parent(fn)) {
-		struct iopmem_acs acs;
-		char fix[160];
-		int rc = iopmem_function_get_acs(fn, &acs);
-
-		if (rc == -ENOENT)
-			continue;
-		if (rc < 0) {
-			find_unknown(c, rc);
-			found = true;
-			continue;
-		}
-		if (!(acs.control & redirects))
-			continue;
-		found = true;
-		snprintf(fix, sizeof(fix),
-			 "boot with pci=disable_acs_redir=%s, if you trust the devices below it",
-			 iopmem_function_get_address(fn));
-		find(c, WARNING, fix,
-		     "ACS at %s sends peer-to-peer DMA through the root complex",
-		     iopmem_function_get_address(fn));
-	}
-	if (!found)
-		find(c, OK, NULL, "no bridge above it has ACS redirect it");
-}
-
-static void check_function(struct check *c, struct iopmem_function *fn)
-{
-	unsigned int translated, plain;
 	struct iopmem_bar *bar;
 
-	c->fn = fn;
-	count_initiators(c, &translated, &plain);
 	check_driver(c);
 	check_memory(c);
-	iopmem_bar_foreach(fn, bar) {
+	iopmem_bar_foreach(c->fn, bar) {
 		struct iopmem_region *region = iopmem_bar_get_region(bar);
 
 		check_bar(c, bar);
-		if (!region && iopmem_bar_get_unfit(bar))
+		if (!region && iopmem_ineligible_text(iopmem_bar_get_ineligible(bar)))
 			continue;
 		check_mtrr(c, bar);
 		check_bus_address(c, bar);
@@ -563,9 +738,20 @@ static void check_function(struct check *c, struct iopmem_function *fn)
 		check_align(c, iopmem_region_get_ndctl(region));
 		check_namespaces(c, iopmem_region_get_ndctl(region));
 	}
-	check_acs(c);
-	check_iommu(c, translated, plain);
-	check_initiators(c);
+}
+
+static void check_functions(struct check *c)
+{
+	struct iopmem_function *fn;
+
+	iopmem_function_foreach(c->ctx, fn) {
+		if (!is_target(c, fn))
+			continue;
+		c->num_functions++;
+		c->fn = fn;
+		check_function(c);
+	}
+	c->fn = NULL;
 }
 
 static const char *text(struct json_object *j, const char *key)
@@ -575,70 +761,125 @@ static const char *text(struct json_object *j, const char *key)
 	return value ? json_object_get_string(value) : NULL;
 }
 
-static void print_for_people(struct json_object *findings)
+/* "1 error", "2 errors" */
+static void print_count(size_t n, const char *what)
 {
-	size_t i, n = json_object_array_length(findings);
-	const char *about = "";
+	printf("%zu %s%s", n, what, n == 1 ? "" : "s");
+}
 
-	for (i = 0; i < n; i++) {
-		struct json_object *j = json_object_array_get_idx(findings, i);
-		const char *now = text(j, "function"), *fix = text(j, "fix");
+static void print_summary(struct check *c)
+{
+	enum severity s;
 
-		now = now ? now : "the machine";
-		if (strcmp(about, now))
-			puts(now);
-		about = now;
-		printf("  %-7s  %-15s  %s\n", text(j, "state"), text(j, "rule"),
-		       text(j, "message"));
-		if (fix)
-			printf("  %-7s  %-15s  -> %s\n", "", "", fix);
+	for (s = ERROR; s < OK; s++) {
+		print_count(json_object_array_length(c->findings[s]),
+			    severities[s]);
+		fputs(", ", stdout);
 	}
+	printf("%zu ok; ", json_object_array_length(c->findings[OK]));
+	print_count(c->num_functions, "function");
+	puts(" checked");
+}
+
+static void print_finding(struct json_object *j)
+{
+	const char *function = text(j, "function"), *action = text(j, "action");
+
+	put_text(stdout, "%-7s  %s%s%s  (%s)", text(j, "severity"),
+		 function ? function : "", function ? ": " : "",
+		 text(j, "message"), text(j, "id"));
+	putchar('\n');
+	if (!action)
+		return;
+	if (json_object_get_boolean(json_object_object_get(j, "destructive")))
+		puts("         what follows DESTROYS DATA, save it first:");
+	put_text(stdout, "         -> %s", action);
+	putchar('\n');
+}
+
+static void print_for_people(struct check *c, enum severity last)
+{
+	enum severity s;
+	size_t i;
+
+	print_summary(c);
+	for (s = ERROR; s <= last; s++)
+		for (i = 0; i < json_object_array_length(c->findings[s]); i++)
+			print_finding(json_object_array_get_idx(c->findings[s], i));
+}
+
+static void print_json(struct check *c, enum severity last)
+{
+	struct json_object *all = json_object_new_array(), *j;
+	enum severity s;
+	size_t i;
+
+	for (s = ERROR; s <= last; s++)
+		for (i = 0; i < json_object_array_length(c->findings[s]); i++) {
+			j = json_object_array_get_idx(c->findings[s], i);
+			json_object_array_add(all, json_object_get(j));
+		}
+	json_print(all, 0);
+}
+
+/* Returns an exit code. */
+static int check_all(struct check *c, bool problems, bool human)
+{
+	enum severity last = problems ? NOTE : OK, s;
+	int rc;
+
+	for (s = ERROR; s < SEVERITIES; s++)
+		c->findings[s] = json_object_new_array();
+	check_kernel(c);
+	if (iopmem_get_module(c->ctx, &c->module))
+		add_unreadable(c, MODULE_UNREADABLE, -EIO);
+	else
+		check_module(c);
+	check_lockdown(c);
+	check_functions(c);
+	check_bridges(c);
+	check_initiators(c);
+	if (human)
+		print_for_people(c, last);
+	else
+		print_json(c, last);
+	rc = json_object_array_length(c->findings[ERROR]) ? EXIT_FAILED : EXIT_OK;
+	for (s = ERROR; s < SEVERITIES; s++)
+		json_object_put(c->findings[s]);
+	return rc;
 }
 
 static int cmd_check(int argc, char **argv, struct iopmem_ctx *ctx)
 {
 	static const struct option options[] = {
+		{ "problems", no_argument, NULL, 'p' },
 		{ "human", no_argument, NULL, 'u' },
 		{ "help", no_argument, NULL, 'h' },
 		{ }
 	};
 	struct check c = { .ctx = ctx };
-	struct iopmem_function *fn;
-	bool human = false;
-	int rc = EXIT_OK, o, skipped, n;
-	char **specs;
+	bool human = false, problems = false;
+	int rc = EXIT_OK, o, skipped;
 
-	while ((o = next_option(argc, argv, ":uh", options, &rc)) != -1) {
-		if (o != 'u')
+	while ((o = next_option(argc, argv, ":puh", options, &rc)) != -1) {
+		if (o == 'p')
+			problems = true;
+		else if (o == 'u')
+			human = true;
+		else
 			return rc;
-		human = true;
 	}
-	specs = argv + optind;
-	n = argc - optind;
 
 	skipped = iopmem_scan(ctx);
 	if (skipped)
-		complain_ctx(EXIT_FAILED, ctx);
+		print_ctx_error(EXIT_FAILED, ctx);
 	if (skipped < 0)
 		return EXIT_FAILED;
-	rc = check_specs(ctx, specs, n);
-	if (rc)
-		return rc;
-
-	c.findings = json_object_new_array();
-	check_kernel(&c);
-	check_module(&c);
-	iopmem_function_foreach(ctx, fn)
-		if (n ? matches_specs(fn, specs, n) :
-		    iopmem_function_get_state(fn) != IOPMEM_STATE_UNFIT)
-			check_function(&c, fn);
-	if (human) {
-		print_for_people(c.findings);
-		json_object_put(c.findings);
-	} else {
-		json_print(c.findings, 0);
-	}
-	return c.errors || skipped ? EXIT_FAILED : EXIT_OK;
+	rc = specs_read(ctx, argv + optind, argc - optind, &c.targets);
+	if (!rc)
+		rc = check_all(&c, problems, human);
+	specs_free(&c.targets);
+	return rc ? rc : skipped ? EXIT_FAILED : EXIT_OK;
 }
 
 const struct command command_check = {

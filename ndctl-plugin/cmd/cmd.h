@@ -3,10 +3,13 @@
 #define _CMD_H_
 
 #include <getopt.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <iopmem.h>
+#include <private.h>
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
@@ -40,24 +43,69 @@ extern const struct command command_list;
 extern const struct command command_map;
 extern const struct command command_path;
 extern const struct command command_unbind;
+extern const struct command command_verify;
 
 /* main.c */
 /* One line on stderr, "ndctl-iopmem NAME: ..."; returns @exit_code. */
-int complain(int exit_code, const char *format, ...)
+int print_error(int exit_code, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 /* The same with the context's last error. */
-int complain_ctx(int exit_code, struct iopmem_ctx *ctx);
+int print_ctx_error(int exit_code, struct iopmem_ctx *ctx);
 /*
- * The next option's character, -1 at the end, or, after a complaint or after
+ * The next option's character, -1 at the end, or, after an error or after
  * --help (-h), '?' with *@exit_code set. Operands start at argv[optind].
  */
 int next_option(int argc, char **argv, const char *short_options,
 		const struct option *options, int *exit_code);
 
-/* Each of the operands has to name one of the machine's functions. */
-int check_specs(struct iopmem_ctx *ctx, char **specs, int n);
+/* The value of an option: "4096", "0x1000", "4K"; K, M, G and T are understood. */
+int parse_bytes(const char *option, const char *text, uint64_t *bytes);
+
+/* text.c */
+/*
+ * For people: what comes from outside may be in it, as names of files, processes
+ * and namespaces, and messages of the kernel. A control character, with which
+ * such a name could command the terminal, and what is not UTF-8 are printed as
+ * "\x1b" is here.
+ */
+void put_text(FILE *out, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+void put_text_va(FILE *out, const char *format, va_list args)
+	__attribute__((format(printf, 2, 0)));
+/*
+ * Take the next character of *@text, as put_text() prints it. Returns false at
+ * the end.
+ */
+bool next_printable(const char **text, char buf[5]);
+/* "0000:01:00.0 1af4:1110" and its names, on stdout */
+void put_function(struct iopmem_function *fn);
+/* Bytes of the character at @text; 0: it is not UTF-8 */
+size_t utf8_length(const char *text);
+/* Is the character at @text, which is UTF-8, a control character? */
+bool is_control(const char *text);
+
+/* spec.c */
+struct pci_filter;
+
+struct specs {
+	struct pci_filter *filters;
+	int n;
+};
+
+/* For the usage text of a subcommand */
+#define FUNCTION_HELP \
+"  <function>: its address (0000:01:00.0 or 01:00, as lspci -s has it), its ids\n" \
+"              (1af4:1110 or 1af4:, as lspci -d has them) or its path in sysfs\n"
+
+/*
+ * The operands have to name functions of this machine, which is scanned. Returns
+ * an exit code; specs_free() in any case.
+ */
+int specs_read(struct iopmem_ctx *ctx, char **texts, int n,
+	       struct specs *specs);
 /* Without operands everything matches. */
-bool matches_specs(struct iopmem_function *fn, char **specs, int n);
+bool specs_match(const struct specs *specs, struct iopmem_function *fn);
+void specs_free(struct specs *specs);
 
 /* json.c */
 struct json_object;
@@ -67,6 +115,7 @@ enum {
 	JSON_VERBOSE = 1 << 1,	/* -v */
 };
 
+struct json_object *json_new_string(const char *text);
 void json_add_string(struct json_object *to, const char *key,
 		     const char *value);	/* NULL: null */
 void json_add_int(struct json_object *to, const char *key, int64_t value);
@@ -109,7 +158,7 @@ int namespace_compare(const void *a, const void *b);
  * @offset: from the BAR's start
  * @symbol: for the terminal
  * @color: for SVG
- * @what: for people, printable ASCII
+ * @what: for people
  */
 struct segment {
 	uint64_t offset;
@@ -135,13 +184,35 @@ struct picture {
 void size_for_people(char *buf, size_t len, uint64_t bytes);
 
 /* map-svg.c */
-/* Write the pictures to a file, all of it or nothing; an exit code. */
+/* Write the pictures to a file, all of it or nothing, or "-"; an exit code. */
 int svg_write(const char *name, const struct picture *pictures, size_t n);
+
+/* drive.c */
+
+/**
+ * struct drive - a block device, opened for O_DIRECT
+ * @name: as given
+ * @function: does its DMA
+ * @block: its logical blocks, bytes
+ */
+struct drive {
+	const char *name;
+	int fd;
+	uint64_t size;
+	uint64_t block;
+	struct iopmem_function *function;
+};
+
+/* @drive has its name and fd -1. With @write nobody else may use it. An exit code. */
+int drive_open(struct iopmem_ctx *ctx, struct drive *drive, bool write);
+/* All of it or an error, a negative errno. */
+int drive_read(struct drive *drive, void *buf, uint64_t size, uint64_t at);
+int drive_write(struct drive *drive, const void *buf, uint64_t size,
+		uint64_t at);
 
 /* tree.c */
 struct tree_options {
-	char **specs;
-	int num_specs;
+	const struct specs *specs;
 	bool all;
 };
 

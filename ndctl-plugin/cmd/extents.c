@@ -1,10 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* ndctl-iopmem extents */
-#include <ctype.h>
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include <json-c/json.h>
 
 #include "cmd.h"
@@ -17,29 +12,6 @@ static const char usage[] =
 "    -o, --offset <bytes>  begin there, K, M, G and T are understood\n"
 "    -l, --length <bytes>  so much of it (default: all that follows)\n"
 "    -u, --human           use human friendly number formats\n";
-
-static int parse_bytes(const char *option, const char *text, uint64_t *bytes)
-{
-	static const char units[] = "KMGT";
-	const char *unit = NULL;
-	unsigned int shift = 0;
-	char *end;
-
-	errno = 0;
-	*bytes = strtoull(text, &end, 0);
-	if (*end)
-		unit = strchr(units, toupper((unsigned char)*end));
-	if (unit) {
-		shift = 10 * (unit - units + 1);
-		end++;
-	}
-	if (errno || !isdigit((unsigned char)text[0]) || *end ||
-	    *bytes << shift >> shift != *bytes)
-		return complain(EXIT_USAGE, "%s: '%s' is no number of bytes",
-				option, text);
-	*bytes <<= shift;
-	return EXIT_OK;
-}
 
 static void add_extent(struct json_object *to, struct iopmem_extent *extent,
 		       unsigned int flags)
@@ -73,9 +45,9 @@ static struct json_object *map_to_json(const char *file,
 	json_add_string(j, "mode", devdax ? "devdax" : "fsdax");
 	json_add_string(j, "device", iopmem_map_get_device(map));
 	json_add_size(j, "size", iopmem_map_get_length(map), flags);
-	json_add_string(j, "holds", devdax ? "while the namespace is there" :
-			"while nobody truncates, punches, clones, defragments or removes the file");
-	iopmem_extents_foreach(map, extent)
+	json_add_string(j, "valid_while", devdax ? "the namespace is there" :
+			"nobody truncates, punches, clones, defragments or removes the file");
+	iopmem_extent_foreach(map, extent)
 		add_extent(extents, extent, flags);
 	json_object_object_add(j, "extents", extents);
 	return j;
@@ -104,7 +76,7 @@ static int cmd_extents(int argc, char **argv, struct iopmem_ctx *ctx)
 		case 'l':
 			rc = parse_bytes("--length", optarg, &length);
 			if (!rc && !length)
-				rc = complain(EXIT_USAGE, "--length: 0 bytes have no place");
+				rc = print_error(EXIT_USAGE, "--length: 0 bytes have no place");
 			break;
 		case 'u':
 			flags |= JSON_HUMAN;
@@ -116,16 +88,16 @@ static int cmd_extents(int argc, char **argv, struct iopmem_ctx *ctx)
 			return rc;
 	}
 	if (argc - optind != 1)
-		return complain(EXIT_USAGE,
-				"give one file, or one /dev/daxX.Y, see 'ndctl-iopmem extents --help'");
+		return print_error(EXIT_USAGE,
+				   "give one file, or one /dev/daxX.Y, see 'ndctl-iopmem extents --help'");
 
-	if (iopmem_map_file(ctx, argv[optind], offset, length,
-			    IOPMEM_MAP_READ_ONLY, &map))
-		return complain_ctx(EXIT_FAILED, ctx);
+	if (iopmem_map_new(ctx, argv[optind], offset, length,
+			   IOPMEM_MAP_READ_ONLY, &map))
+		return print_ctx_error(EXIT_FAILED, ctx);
 	array = json_object_new_array();
 	json_object_array_add(array, map_to_json(argv[optind], map, flags));
 	json_print(array, flags);
-	iopmem_unmap(map);
+	iopmem_map_free(map);
 	return EXIT_OK;
 }
 

@@ -3,17 +3,58 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <json-c/json.h>
 #include <json-c/printbuf.h>
 
 #include "cmd.h"
 
+/*
+ * As json-c does it, and also what it leaves as it is: DEL and the control
+ * characters from U+0080 on, which a terminal may obey, and what is not UTF-8,
+ * with which the whole would be no JSON.
+ */
+static int print_string(struct json_object *object, struct printbuf *out,
+			int level, int flags)
+{
+	const char *text = json_object_get_string(object);
+	const char *end = text + json_object_get_string_len(object);
+	char buf[16];
+
+	(void)level;
+	(void)flags;
+	printbuf_memappend(out, "\"", 1);
+	while (text < end) {
+		size_t n = utf8_length(text);
+
+		if (!n)
+			snprintf(buf, sizeof(buf), "\\ufffd");
+		else if (is_control(text))
+			snprintf(buf, sizeof(buf), "\\u%04x",
+				 (unsigned char)text[n - 1]);
+		else
+			snprintf(buf, sizeof(buf), "%s%.*s",
+				 strchr("\"\\", *text) ? "\\" : "",
+				 (int)n, text);
+		printbuf_memappend(out, buf, strlen(buf));
+		text += n ? n : 1;
+	}
+	return printbuf_memappend(out, "\"", 1);
+}
+
+struct json_object *json_new_string(const char *text)
+{
+	struct json_object *value = json_object_new_string(text);
+
+	json_object_set_serializer(value, print_string, NULL, NULL);
+	return value;
+}
+
 void json_add_string(struct json_object *to, const char *key,
 		     const char *value)
 {
-	json_object_object_add(to, key,
-			       value ? json_object_new_string(value) : NULL);
+	json_object_object_add(to, key, value ? json_new_string(value) : NULL);
 }
 
 void json_add_int(struct json_object *to, const char *key, int64_t value)

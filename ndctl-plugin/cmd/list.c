@@ -14,7 +14,7 @@
 static const char usage[] =
 "usage: ndctl-iopmem list [<options>] [<function>...]\n"
 "\n"
-"  <function>: 0000:01:00.0, 1af4:1110 or a path in sysfs\n"
+FUNCTION_HELP
 "\n"
 "    -b, --bus <bus-id>    filter by nvdimm bus\n"
 "    -r, --region <region-id>\n"
@@ -37,21 +37,43 @@ struct filter {
 	const char *dimm;
 	const char *namespace;
 	const char *mode;
-	int numa_node;
-	bool by_numa_node;
+	int numa_node;		/* -1: any */
 	bool all;
-	char **specs;
-	int num_specs;
+	struct specs specs;
 };
 
-/* The device's name, or what is behind its type: "region0" by "0" */
-static bool names(const char *wanted, const char *type, const char *devname)
+/*
+ * As ndctl takes lists: names and numbers, separated by spaces. The number of
+ * "region1" is also 0x1, that of "namespace0.1" is 0.1. @provider may be NULL.
+ */
+static bool is_listed(const char *list, const char *devname,
+		      const char *provider)
 {
-	size_t len = strlen(type);
+	const char *id = devname + strcspn(devname, "0123456789"), *end;
+	size_t len;
 
-	if (!wanted || !strcmp(wanted, devname))
+	if (!list)
 		return true;
-	return !strncmp(devname, type, len) && !strcmp(wanted, devname + len);
+	for (; *(list += strspn(list, " ")); list = end) {
+		char word[64], *rest;
+		unsigned long number;
+
+		len = strcspn(list, " ");
+		end = list + len;
+		if (len >= sizeof(word))
+			continue;
+		memcpy(word, list, len);
+		word[len] = 0;
+		if (!strcmp(word, "all") || !strcmp(word, devname) ||
+		    !strcmp(word, id) ||
+		    (provider && !strcmp(word, provider)))
+			return true;
+		number = strtoul(word, &rest, 0);
+		if (rest != word && !*rest && !strchr(id, '.') &&
+		    number == strtoul(id, NULL, 10))
+			return true;
+	}
+	return false;
 }
 
 static bool wants_nd(const struct filter *f)
@@ -71,8 +93,7 @@ static bool namespace_wanted(const struct filter *f,
 		return false;
 	if (f->mode && strcmp(f->mode, namespace_mode(ndns)))
 		return false;
-	return names(f->namespace, "namespace",
-		     ndctl_namespace_get_devname(ndns));
+	return is_listed(f->namespace, ndctl_namespace_get_devname(ndns), NULL);
 }
 
 static bool has_wanted_namespace(const struct filter *f,
@@ -96,16 +117,15 @@ static bool has_wanted_dimm(const struct filter *f,
 	if (!f->dimm)
 		return true;
 	ndctl_dimm_foreach_in_region(region, dimm)
-		if (names(f->dimm, "nmem", ndctl_dimm_get_devname(dimm)))
+		if (is_listed(f->dimm, ndctl_dimm_get_devname(dimm), NULL))
 			return true;
 	return false;
 }
 
 static bool bus_wanted(const struct filter *f, struct ndctl_bus *bus)
 {
-	if (!f->bus || !strcmp(f->bus, ndctl_bus_get_provider(bus)))
-		return true;
-	return names(f->bus, "ndbus", ndctl_bus_get_devname(bus));
+	return is_listed(f->bus, ndctl_bus_get_devname(bus),
+			 ndctl_bus_get_provider(bus));
 }
 
 static bool bar_wanted(const struct filter *f, struct iopmem_bar *bar)
@@ -120,7 +140,7 @@ static bool bar_wanted(const struct filter *f, struct iopmem_bar *bar)
 		return false;
 	nd = iopmem_region_get_ndctl(region);
 	return bus_wanted(f, ndctl_region_get_bus(nd)) &&
-		names(f->region, "region", ndctl_region_get_devname(nd)) &&
+		is_listed(f->region, ndctl_region_get_devname(nd), NULL) &&
 		has_wanted_dimm(f, nd) && has_wanted_namespace(f, nd);
 }
 
@@ -139,9 +159,9 @@ static bool function_wanted(const struct filter *f,
 {
 	struct iopmem_bar *bar;
 
-	if (!matches_specs(fn, f->specs, f->num_specs))
+	if (!specs_match(&f->specs, fn))
 		return false;
-	if (f->by_numa_node && iopmem_function_get_numa_node(fn) != f->numa_node)
+	if (f->numa_node >= 0 && iopmem_function_get_numa_node(fn) != f->numa_node)
 		return false;
 	if (wants_nd(f)) {
 		iopmem_bar_foreach(fn, bar)
@@ -149,11 +169,11 @@ static bool function_wanted(const struct filter *f,
 				return true;
 		return false;
 	}
-	if (f->num_specs)
+	if (f->specs.n)
 		return true;
 	if (f->all)
 		return has_memory_bar(fn);
-	return iopmem_function_get_state(fn) != IOPMEM_STATE_UNFIT;
+	return iopmem_function_get_state(fn) != IOPMEM_STATE_INELIGIBLE;
 }
 
 static const char *state_name(enum iopmem_state state)
@@ -165,8 +185,8 @@ static const char *state_name(enum iopmem_state state)
 		return "available";
 	case IOPMEM_STATE_IN_USE:
 		return "in-use";
-	case IOPMEM_STATE_UNFIT:
-		return "unfit";
+	case IOPMEM_STATE_INELIGIBLE:
+		return "ineligible";
 	}
 	return NULL;
 }
@@ -245,7 +265,7 @@ static int add_bus_address(struct json_object *to, struct iopmem_bar *bar,
 	json_add_unknown(to, "bus_address", rc, flags);
 	if (rc == -EACCES || rc == -ENOENT)
 		return EXIT_OK;
-	return complain_ctx(EXIT_FAILED, ctx);
+	return print_ctx_error(EXIT_FAILED, ctx);
 }
 
 static void add_memory_type(struct json_object *to, struct iopmem_bar *bar,
@@ -287,8 +307,8 @@ static int add_region(struct json_object *to, struct iopmem_region *region,
 	} else {
 		json_add_unknown(to, "labels", labels, flags);
 		if (labels != -EACCES && labels != -ENOENT)
-			rc = complain_ctx(EXIT_FAILED,
-					  iopmem_function_get_ctx(fn));
+			rc = print_ctx_error(EXIT_FAILED,
+					     iopmem_function_get_ctx(fn));
 	}
 
 	ndctl_namespace_foreach(nd, ndns)
@@ -305,24 +325,25 @@ static int add_bar(struct json_object *to, struct iopmem_bar *bar,
 {
 	struct iopmem_function *fn = iopmem_bar_get_function(bar);
 	struct iopmem_region *region = iopmem_bar_get_region(bar);
-	const char *unfit = iopmem_bar_get_unfit(bar), *state = "available";
+	const char *reason = iopmem_ineligible_text(iopmem_bar_get_ineligible(bar));
+	const char *state = "available";
 	struct json_object *j = json_object_new_object();
 	int rc = EXIT_OK;
 
 	if (region) {
 		state = "region";
-		unfit = NULL;
-	} else if (unfit) {
-		state = "passed-over";
+		reason = NULL;
+	} else if (reason) {
+		state = "skipped";
 	} else if (iopmem_function_get_state(fn) == IOPMEM_STATE_BOUND) {
-		state = "passed-over";
-		unfit = "skipped when it was bound, the kernel log says why";
+		state = "skipped";
+		reason = "the driver skipped it when it was bound, the kernel log says why";
 	}
 
 	json_add_int(j, "bar", iopmem_bar_get_index(bar));
 	json_add_string(j, "state", state);
-	if (unfit)
-		json_add_string(j, "reason", unfit);
+	if (reason)
+		json_add_string(j, "reason", reason);
 	json_add_size(j, "size", iopmem_bar_get_size(bar), flags);
 	if (iopmem_bar_is_assigned(bar))
 		json_add_hex(j, "resource", iopmem_bar_get_resource(bar),
@@ -361,6 +382,10 @@ static int add_function(struct json_object *to, struct iopmem_function *fn,
 		 iopmem_function_get_vendor(fn),
 		 iopmem_function_get_device(fn));
 	json_add_string(j, "id", text);
+	json_add_string(j, "vendor_name",
+			iopmem_function_get_vendor_name(fn));
+	json_add_string(j, "device_name",
+			iopmem_function_get_device_name(fn));
 	if (flags & JSON_VERBOSE) {
 		snprintf(text, sizeof(text), "0x%06x",
 			 iopmem_function_get_class(fn));
@@ -385,9 +410,9 @@ static int add_function(struct json_object *to, struct iopmem_function *fn,
 		}
 	json_object_object_add(j, "bars", bars);
 	if (!bus && iopmem_function_get_state(fn) == IOPMEM_STATE_BOUND)
-		rc = complain(EXIT_FAILED,
-			      "%s: is bound and libndctl finds no bus of it, is it being unbound? Try again",
-			      iopmem_function_get_address(fn));
+		rc = print_error(EXIT_FAILED,
+				 "%s: is bound and libndctl finds no bus of it, is it being unbound? Try again",
+				 iopmem_function_get_address(fn));
 	json_object_array_add(to, j);
 	return rc;
 }
@@ -409,29 +434,46 @@ static int list(struct iopmem_ctx *ctx, const struct filter *f,
 	return rc;
 }
 
-static int mode_check(const char *mode)
+/* As ndctl has it, with the names that the modes had before */
+static int read_mode(const char *text, struct filter *f)
 {
-	static const char *const modes[] = { "raw", "sector", "fsdax", "devdax" };
+	static const struct {
+		const char *name;
+		const char *mode;
+	} names[] = {
+		{ "raw", "raw" },
+		{ "sector", "sector" }, { "safe", "sector" },
+		{ "fsdax", "fsdax" }, { "memory", "fsdax" },
+		{ "devdax", "devdax" }, { "dax", "devdax" },
+	};
 	size_t i;
 
-	for (i = 0; i < ARRAY_SIZE(modes); i++)
-		if (!strcmp(mode, modes[i]))
+	for (i = 0; i < ARRAY_SIZE(names); i++)
+		if (!strcasecmp(text, names[i].name)) {
+			f->mode = names[i].mode;
 			return EXIT_OK;
-	return complain(EXIT_USAGE,
-			"--mode: '%s' is no mode, use raw, sector, fsdax or devdax",
-			mode);
+		}
+	return print_error(EXIT_USAGE,
+			   "--mode: '%s' is no mode, use raw, sector, fsdax or devdax",
+			   text);
 }
 
-static int numa_node_check(const char *value, struct filter *f)
+static int read_numa_node(const char *text, struct filter *f)
 {
+	long value;
 	char *end;
 
+	if (!strcmp(text, "all")) {
+		f->numa_node = -1;
+		return EXIT_OK;
+	}
 	errno = 0;
-	f->numa_node = strtol(value, &end, 10);
-	f->by_numa_node = true;
-	if (errno || end == value || *end || f->numa_node < 0)
-		return complain(EXIT_USAGE, "--numa-node: '%s' is no number",
-				value);
+	value = strtol(text, &end, 0);
+	if (errno || end == text || *end || value < 0 || value > INT_MAX)
+		return print_error(EXIT_USAGE,
+				   "--numa-node: '%s' is no NUMA node, give its number or all",
+				   text);
+	f->numa_node = value;
 	return EXIT_OK;
 }
 
@@ -455,31 +497,29 @@ static int filter_option(int c, const char *value, struct filter *f)
 		f->namespace = unless_all;
 		return EXIT_OK;
 	case 'm':
-		f->mode = value;
-		return mode_check(value);
+		return read_mode(value, f);
 	default:
-		return numa_node_check(value, f);
+		return read_numa_node(value, f);
 	}
 }
 
-static int run(struct iopmem_ctx *ctx, const struct filter *f, bool tree,
-	       unsigned int flags)
+static int run(struct iopmem_ctx *ctx, struct filter *f, char **texts, int n,
+	       bool tree, unsigned int flags)
 {
 	const struct tree_options tree_options = {
-		.specs = f->specs,
-		.num_specs = f->num_specs,
+		.specs = &f->specs,
 		.all = f->all,
 	};
 	int rc, skipped = iopmem_scan(ctx);
 
 	if (skipped)
-		complain_ctx(EXIT_FAILED, ctx);
+		print_ctx_error(EXIT_FAILED, ctx);
 	if (skipped < 0)
 		return EXIT_FAILED;
-	rc = check_specs(ctx, f->specs, f->num_specs);
-	if (rc)
-		return rc;
-	rc = tree ? tree_print(ctx, &tree_options) : list(ctx, f, flags);
+	rc = specs_read(ctx, texts, n, &f->specs);
+	if (!rc)
+		rc = tree ? tree_print(ctx, &tree_options) : list(ctx, f, flags);
+	specs_free(&f->specs);
 	return rc ? rc : skipped ? EXIT_FAILED : EXIT_OK;
 }
 
@@ -500,7 +540,7 @@ static int cmd_list(int argc, char **argv, struct iopmem_ctx *ctx)
 		{ }
 	};
 	unsigned int flags = 0;
-	struct filter f = {};
+	struct filter f = { .numa_node = -1 };
 	bool tree = false;
 	int c, rc = EXIT_OK;
 
@@ -527,12 +567,10 @@ static int cmd_list(int argc, char **argv, struct iopmem_ctx *ctx)
 				return rc;
 		}
 	}
-	if (tree && (wants_nd(&f) || f.by_numa_node))
-		return complain(EXIT_USAGE,
-				"--tree goes with --all and functions only");
-	f.specs = argv + optind;
-	f.num_specs = argc - optind;
-	return run(ctx, &f, tree, flags);
+	if (tree && (wants_nd(&f) || f.numa_node >= 0))
+		return print_error(EXIT_USAGE,
+				   "--tree goes with --all and functions only");
+	return run(ctx, &f, argv + optind, argc - optind, tree, flags);
 }
 
 const struct command command_list = {

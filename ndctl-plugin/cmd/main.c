@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* ndctl-iopmem: finds the subcommand */
+#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,11 +19,12 @@ static const struct command *const commands[] = {
 	&command_map,
 	&command_path,
 	&command_unbind,
+	&command_verify,
 };
 
 static const struct command *current;
 
-int complain(int exit_code, const char *format, ...)
+int print_error(int exit_code, const char *format, ...)
 {
 	va_list args;
 
@@ -30,22 +32,86 @@ int complain(int exit_code, const char *format, ...)
 	fprintf(stderr, "ndctl-iopmem%s%s: ", current ? " " : "",
 		current ? current->name : "");
 	va_start(args, format);
-	vfprintf(stderr, format, args);
+	put_text_va(stderr, format, args);
 	va_end(args);
 	fputc('\n', stderr);
 	return exit_code;
 }
 
-int complain_ctx(int exit_code, struct iopmem_ctx *ctx)
+int print_ctx_error(int exit_code, struct iopmem_ctx *ctx)
 {
-	return complain(exit_code, "%s", iopmem_get_error(ctx));
+	return print_error(exit_code, "%s", iopmem_get_error(ctx));
+}
+
+static int wrong_option(const char *format, ...)
+	__attribute__((format(printf, 1, 2)));
+
+static int wrong_option(const char *format, ...)
+{
+	char text[256];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	return print_error(EXIT_USAGE, "%s, see 'ndctl-iopmem %s --help'", text,
+			   current->name);
+}
+
+/* The option that has this character; its name is NULL if none has */
+static const struct option *option_of(const struct option *options, int c)
+{
+	while (options->name && options->val != c)
+		options++;
+	return options;
+}
+
+/* Those that begin like @arg, "--reg", as "--region or --regions" */
+static unsigned int beginning_like(const struct option *options,
+				   const char *arg, char *buf, size_t size)
+{
+	size_t len = strcspn(arg, "=");
+	unsigned int n = 0;
+
+	*buf = 0;
+	for (; len > 2 && options->name; options++)
+		if (!strncmp(options->name, arg + 2, len - 2)) {
+			size_t at = strlen(buf);
+
+			snprintf(buf + at, size - at, "%s--%s",
+				 n++ ? " or " : "", options->name);
+		}
+	return n;
+}
+
+/*
+ * getopt_long() tells in optopt which option it is about: 0 for a long one that
+ * it does not know. Where in @argv that is, it tells only of a word that it is
+ * through with: a long option, or the last letter of a word.
+ */
+static int explain_option(int c, char **argv, const struct option *options)
+{
+	const struct option *option = option_of(options, optopt);
+	const char *arg = argv[optind - 1];
+	char names[128];
+
+	if (c == ':' && !strncmp(arg, "--", 2))
+		return wrong_option("option '--%s' needs a value", option->name);
+	if (c == ':')
+		return wrong_option("option '-%c' needs a value", optopt);
+	if (optopt && option->name)
+		return wrong_option("option '--%s' takes no value", option->name);
+	if (optopt)
+		return wrong_option("unknown option '-%c'", optopt);
+	if (beginning_like(options, arg, names, sizeof(names)) > 1)
+		return wrong_option("option '%s' can be %s", arg, names);
+	return wrong_option("unknown option '%s'", arg);
 }
 
 int next_option(int argc, char **argv, const char *short_options,
 		const struct option *options, int *exit_code)
 {
 	int c = getopt_long(argc, argv, short_options, options, NULL);
-	const char *arg = argv[optind - 1];
 
 	if (c == 'h') {
 		*exit_code = fputs(current->usage, stdout) < 0 ? EXIT_FAILED :
@@ -54,55 +120,38 @@ int next_option(int argc, char **argv, const char *short_options,
 	}
 	if (c != '?' && c != ':')
 		return c;
-
-	*exit_code = EXIT_USAGE;
-	if (c == ':')
-		complain(EXIT_USAGE, "option '%s' needs a value, see 'ndctl-iopmem %s --help'",
-			 arg, current->name);
-	else if (optopt && arg[1] != '-')
-		complain(EXIT_USAGE, "unknown option '-%c', see 'ndctl-iopmem %s --help'",
-			 optopt, current->name);
-	else
-		complain(EXIT_USAGE, "unknown option '%s', see 'ndctl-iopmem %s --help'",
-			 arg, current->name);
+	*exit_code = explain_option(c, argv, options);
 	return '?';
 }
 
-int check_specs(struct iopmem_ctx *ctx, char **specs, int n)
+int parse_bytes(const char *option, const char *text, uint64_t *bytes)
 {
-	struct iopmem_function *fn;
-	int i;
+	static const char units[] = "KMGT";
+	const char *unit = NULL;
+	unsigned int shift = 0;
+	char *end;
 
-	for (i = 0; i < n; i++)
-		if (iopmem_spec_check(ctx, specs[i]))
-			return complain_ctx(EXIT_USAGE, ctx);
-	for (i = 0; i < n; i++) {
-		iopmem_function_foreach(ctx, fn)
-			if (iopmem_function_matches(fn, specs[i]))
-				break;
-		if (!fn)
-			return complain(EXIT_NOT_FOUND,
-					"'%s' is not in this machine, 'ndctl-iopmem list --all' shows what is",
-					specs[i]);
+	errno = 0;
+	*bytes = strtoull(text, &end, 0);
+	if (*end)
+		unit = strchr(units, toupper((unsigned char)*end));
+	if (unit) {
+		shift = 10 * (unit - units + 1);
+		end++;
 	}
+	if (errno || !isdigit((unsigned char)text[0]) || *end ||
+	    *bytes << shift >> shift != *bytes)
+		return print_error(EXIT_USAGE, "%s: '%s' is no number of bytes",
+				   option, text);
+	*bytes <<= shift;
 	return EXIT_OK;
-}
-
-bool matches_specs(struct iopmem_function *fn, char **specs, int n)
-{
-	int i;
-
-	for (i = 0; i < n; i++)
-		if (iopmem_function_matches(fn, specs[i]))
-			return true;
-	return n == 0;
 }
 
 static int help(void)
 {
 	size_t i;
 
-	puts("usage: ndctl-iopmem [--version] [--help] COMMAND [ARGS]\n"
+	puts("usage: ndctl-iopmem [-v|--version] [-h|--help] COMMAND [ARGS]\n"
 	     "       ndctl-iopmem help [COMMAND]\n");
 	for (i = 0; i < ARRAY_SIZE(commands); i++)
 		printf("  %-10s %s\n", commands[i]->name, commands[i]->summary);
@@ -138,13 +187,14 @@ static int run(int argc, char **argv)
 	int rc;
 
 	if (argc < 2)
-		return complain(EXIT_USAGE,
-				"which command? 'ndctl-iopmem --help' lists them");
+		return print_error(EXIT_USAGE,
+				   "which command? 'ndctl-iopmem --help' lists them");
 	name = argv[1];
 	if (!strcmp(name, "--help") || !strcmp(name, "-h") ||
 	    (!strcmp(name, "help") && argc == 2))
 		return help();
-	if (!strcmp(name, "--version")) {
+	if (!strcmp(name, "--version") || !strcmp(name, "-v") ||
+	    !strcmp(name, "version")) {
 		puts(VERSION);
 		return EXIT_OK;
 	}
@@ -156,14 +206,14 @@ static int run(int argc, char **argv)
 		name = argv[2];
 	current = find_command(name);
 	if (!current)
-		return complain(EXIT_USAGE,
-				"unknown %s '%s', 'ndctl-iopmem --help' lists them",
-				name[0] == '-' ? "option" : "command", name);
+		return print_error(EXIT_USAGE,
+				   "unknown %s '%s', 'ndctl-iopmem --help' lists them",
+				   name[0] == '-' ? "option" : "command", name);
 	if (asks_help)
 		return fputs(current->usage, stdout) < 0 ? EXIT_FAILED : EXIT_OK;
 	rc = iopmem_new(&ctx);
 	if (rc)
-		return complain(EXIT_FAILED, "%s", strerror(-rc));
+		return print_error(EXIT_FAILED, "%s", strerror(-rc));
 	rc = current->run(argc - 1, argv + 1, ctx);
 	iopmem_unref(ctx);
 	return rc;
@@ -175,7 +225,7 @@ int main(int argc, char **argv)
 
 	/* A full disk is found out about here. */
 	if (fflush(stdout) || ferror(stdout))
-		return complain(EXIT_FAILED, "cannot write: %s",
-				strerror(errno));
+		return print_error(EXIT_FAILED, "cannot write: %s",
+				   strerror(errno));
 	return rc;
 }

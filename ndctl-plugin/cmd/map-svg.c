@@ -20,8 +20,10 @@
 
 static void put_escaped(FILE *out, const char *text)
 {
-	for (; *text; text++)
-		switch (*text) {
+	char part[5];
+
+	while (next_printable(&text, part))
+		switch (part[0]) {
 		case '&':
 			fputs("&amp;", out);
 			break;
@@ -35,11 +37,11 @@ static void put_escaped(FILE *out, const char *text)
 			fputs("&quot;", out);
 			break;
 		default:
-			fputc(*text, out);
+			fputs(part, out);
 		}
 }
 
-static void put_text(FILE *out, unsigned int x, unsigned int y,
+static void put_line(FILE *out, unsigned int x, unsigned int y,
 		     const char *text)
 {
 	fprintf(out, "<text x=\"%u\" y=\"%u\">", x, y);
@@ -70,7 +72,7 @@ static void put_picture(FILE *out, const struct picture *p, unsigned int y)
 	unsigned int line = y + LINE + BAR_HEIGHT + LINE;
 	size_t i;
 
-	put_text(out, MARGIN, y + LINE / 2, p->title);
+	put_line(out, MARGIN, y + LINE / 2, p->title);
 	for (i = 0; i < p->num_segments; i++, line += LINE) {
 		const struct segment *s = &p->segments[i];
 		double width = least + (double)s->size / p->size * spare;
@@ -84,9 +86,9 @@ static void put_picture(FILE *out, const struct picture *p, unsigned int y)
 		fprintf(out,
 			"<rect x=\"%d\" y=\"%u\" width=\"12\" height=\"12\" fill=\"%s\" stroke=\"#1f2328\"/>\n",
 			MARGIN, line - 10, s->color);
-		put_text(out, MARGIN + 20, line, text);
+		put_line(out, MARGIN + 20, line, text);
 	}
-	put_text(out, MARGIN, line, p->cost);
+	put_line(out, MARGIN, line, p->cost);
 }
 
 /* On a panel of its own, so that any page may be behind it */
@@ -114,8 +116,8 @@ static void put_all(FILE *out, const struct picture *pictures, size_t n)
 
 static int cannot(const char *name)
 {
-	return complain(EXIT_FAILED, "%s: cannot write: %s", name,
-			strerror(errno));
+	return print_error(EXIT_FAILED, "%s: cannot write: %s", name,
+			   strerror(errno));
 }
 
 /* Closes it; an exit code */
@@ -168,6 +170,10 @@ int svg_write(const char *name, const struct picture *pictures, size_t n)
 	struct stat st;
 	FILE *out;
 
+	if (!strcmp(name, "-")) {
+		put_all(stdout, pictures, n);
+		return EXIT_OK;
+	}
 	if (!realpath(name, real))
 		return errno == ENOENT ? replace(name, pictures, n) :
 			cannot(name);

@@ -15,9 +15,9 @@
 static const char usage[] =
 "usage: ndctl-iopmem map [<options>] <function>\n"
 "\n"
-"  <function>: 0000:01:00.0, 1af4:1110 or a path in sysfs\n"
+FUNCTION_HELP
 "\n"
-"    -s, --svg <file>      draw it into a file\n";
+"    -s, --svg <file>      draw it into a file, - is the standard output\n";
 
 #define COLUMNS		80
 
@@ -72,14 +72,6 @@ static enum kind kind_of(struct ndctl_namespace *ndns)
 	return i;
 }
 
-/* Names come from labels, which may hold anything. */
-static void make_printable(char *text)
-{
-	for (; *text; text++)
-		if (*text < ' ' || *text > '~')
-			*text = '?';
-}
-
 static int add(struct picture *p, enum kind is, uint64_t offset,
 	       uint64_t size, const char *what)
 {
@@ -89,7 +81,7 @@ static int add(struct picture *p, enum kind is, uint64_t offset,
 		return EXIT_OK;
 	more = realloc(p->segments, (p->num_segments + 1) * sizeof(*more));
 	if (!more)
-		return complain(EXIT_FAILED, "out of memory");
+		return print_error(EXIT_FAILED, "out of memory");
 	p->segments = more;
 	more += p->num_segments++;
 	*more = (struct segment){
@@ -99,7 +91,6 @@ static int add(struct picture *p, enum kind is, uint64_t offset,
 		.color = kinds[is].color,
 	};
 	snprintf(more->what, sizeof(more->what), "%s", what);
-	make_printable(more->what);
 	return EXIT_OK;
 }
 
@@ -215,18 +206,18 @@ static int draw(struct picture *p, struct iopmem_bar *bar,
 		 iopmem_function_get_address(fn), iopmem_bar_get_index(bar),
 		 text, ndctl_region_get_devname(nd));
 	if (!align || align == ULONG_MAX || size > p->size)
-		return complain(EXIT_FAILED,
-				"%s: its alignment or size is not what the kernel writes, report it",
-				ndctl_region_get_devname(nd));
+		return print_error(EXIT_FAILED,
+				   "%s: its alignment or size is not what the kernel writes, report it",
+				   ndctl_region_get_devname(nd));
 	if (!places_known(nd))
-		return complain(EXIT_FAILED,
-				"%s: where its namespaces lie takes root to tell",
-				ndctl_region_get_devname(nd));
+		return print_error(EXIT_FAILED,
+				   "%s: where its namespaces lie takes root to tell",
+				   ndctl_region_get_devname(nd));
 
 	while (!rc && (ndns = next_namespace(nd, base, at, &offset))) {
 		if (offset > size || ndctl_namespace_get_size(ndns) > size - offset)
-			return complain(EXIT_FAILED, "%s: lies outside its region, report it",
-					ndctl_namespace_get_devname(ndns));
+			return print_error(EXIT_FAILED, "%s: lies outside its region, report it",
+					   ndctl_namespace_get_devname(ndns));
 		rc = add_gap(p, at, offset, align);
 		if (!rc)
 			rc = add_namespace(p, ndns, offset);
@@ -283,26 +274,28 @@ static void print_picture(const struct picture *p)
 	char text[32];
 	size_t i;
 
-	puts(p->title);
+	put_text(stdout, "%s", p->title);
+	putchar('\n');
 	print_bar(p);
 	for (i = 0; i < p->num_segments; i++) {
 		size_for_people(text, sizeof(text), p->segments[i].size);
-		printf("  %c  0x%011" PRIx64 "  %12s  %s\n",
-		       p->segments[i].symbol, p->segments[i].offset, text,
-		       p->segments[i].what);
+		put_text(stdout, "  %c  0x%011" PRIx64 "  %12s  %s",
+			 p->segments[i].symbol, p->segments[i].offset, text,
+			 p->segments[i].what);
+		putchar('\n');
 	}
 	puts(p->cost);
 }
 
-static int draw_all(struct iopmem_ctx *ctx, char *spec,
-		    struct picture **pictures, size_t *n)
+static int draw_all(struct iopmem_ctx *ctx, const struct specs *specs,
+		    const char *text, struct picture **pictures, size_t *n)
 {
 	struct iopmem_function *fn;
 	struct iopmem_bar *bar;
 	int rc = EXIT_OK;
 
 	iopmem_function_foreach(ctx, fn) {
-		if (!iopmem_function_matches(fn, spec))
+		if (!specs_match(specs, fn))
 			continue;
 		iopmem_bar_foreach(fn, bar) {
 			struct iopmem_region *region = iopmem_bar_get_region(bar);
@@ -312,7 +305,7 @@ static int draw_all(struct iopmem_ctx *ctx, char *spec,
 				continue;
 			more = realloc(*pictures, (*n + 1) * sizeof(*more));
 			if (!more)
-				return complain(EXIT_FAILED, "out of memory");
+				return print_error(EXIT_FAILED, "out of memory");
 			*pictures = more;
 			rc = draw(&more[(*n)++], bar, region);
 			if (rc)
@@ -320,9 +313,9 @@ static int draw_all(struct iopmem_ctx *ctx, char *spec,
 		}
 	}
 	if (!*n)
-		rc = complain(EXIT_FAILED,
-			      "%s: no BAR of it is a region, 'ndctl-iopmem list %s' says why",
-			      spec, spec);
+		rc = print_error(EXIT_FAILED,
+				 "%s: no BAR of it is a region, 'ndctl-iopmem list %s' says why",
+				 text, text);
 	return rc;
 }
 
@@ -334,6 +327,7 @@ static int cmd_map(int argc, char **argv, struct iopmem_ctx *ctx)
 		{ }
 	};
 	struct picture *pictures = NULL;
+	struct specs specs;
 	const char *svg = NULL;
 	int rc = EXIT_OK, o;
 	size_t n = 0, i;
@@ -344,17 +338,16 @@ static int cmd_map(int argc, char **argv, struct iopmem_ctx *ctx)
 		svg = optarg;
 	}
 	if (argc - optind != 1)
-		return complain(EXIT_USAGE,
-				"give one function, see 'ndctl-iopmem map --help'");
+		return print_error(EXIT_USAGE,
+				   "give one function, see 'ndctl-iopmem map --help'");
 
 	/* a function that is skipped has no picture */
 	if (iopmem_scan(ctx) < 0)
-		return complain_ctx(EXIT_FAILED, ctx);
-	rc = check_specs(ctx, argv + optind, 1);
-	if (rc)
-		return rc;
-
-	rc = draw_all(ctx, argv[optind], &pictures, &n);
+		return print_ctx_error(EXIT_FAILED, ctx);
+	rc = specs_read(ctx, argv + optind, 1, &specs);
+	if (!rc)
+		rc = draw_all(ctx, &specs, argv[optind], &pictures, &n);
+	specs_free(&specs);
 	if (!rc && svg)
 		rc = svg_write(svg, pictures, n);
 	for (i = 0; i < n; i++) {

@@ -53,10 +53,32 @@ static const char *map_name(enum ndctl_pfn_loc location)
 	case NDCTL_PFN_LOC_RAM:
 		return "mem";
 	default:
-		return NULL;
+		return "none";
 	}
 }
 
+static void add_uuid(struct json_object *to, const char *key, uuid_t uuid)
+{
+	char text[40];
+
+	if (uuid_is_null(uuid))
+		return;
+	uuid_unparse(uuid, text);
+	json_add_string(to, key, text);
+}
+
+static unsigned int sector_size(struct ndctl_namespace *ndns)
+{
+	unsigned int size = ndctl_namespace_get_sector_size(ndns);
+
+	/* what the kernel takes for one that has none */
+	return size && size != UINT_MAX ? size : 512;
+}
+
+/*
+ * The same fields in the same order as ndctl has them, and "resource", which it
+ * does not have.
+ */
 struct json_object *namespace_to_json(struct ndctl_namespace *ndns,
 				      unsigned int flags)
 {
@@ -66,23 +88,29 @@ struct json_object *namespace_to_json(struct ndctl_namespace *ndns,
 	struct ndctl_dax *dax = ndctl_namespace_get_dax(ndns);
 	unsigned long long size = ndctl_namespace_get_size(ndns);
 	unsigned long long resource = ndctl_namespace_get_resource(ndns);
-	const char *mode = namespace_mode(ndns);
+	unsigned int sector = sector_size(ndns);
 	const char *map = NULL, *block = NULL, *name;
-	char text[40];
-	uuid_t uuid;
+	bool verbose = flags & JSON_VERBOSE;
+	unsigned long align = 0;
+	uuid_t uuid, raw_uuid;
 
-	ndctl_namespace_get_uuid(ndns, uuid);
+	ndctl_namespace_get_uuid(ndns, raw_uuid);
+	uuid_copy(uuid, raw_uuid);
 	if (dax) {
 		map = map_name(ndctl_dax_get_location(dax));
 		size = ndctl_dax_get_size(dax);
+		align = ndctl_dax_get_align(dax);
 		ndctl_dax_get_uuid(dax, uuid);
+		sector = 0;
 	} else if (pfn) {
 		map = map_name(ndctl_pfn_get_location(pfn));
 		size = ndctl_pfn_get_size(pfn);
+		align = ndctl_pfn_get_align(pfn);
 		ndctl_pfn_get_uuid(pfn, uuid);
 		block = ndctl_pfn_get_block_device(pfn);
 	} else if (btt) {
 		size = ndctl_btt_get_size(btt);
+		sector = ndctl_btt_get_sector_size(btt);
 		ndctl_btt_get_uuid(btt, uuid);
 		block = ndctl_btt_get_block_device(btt);
 	} else {
@@ -92,26 +120,31 @@ struct json_object *namespace_to_json(struct ndctl_namespace *ndns,
 	}
 
 	json_add_string(j, "dev", ndctl_namespace_get_devname(ndns));
-	json_add_string(j, "mode", mode);
+	json_add_string(j, "mode", namespace_mode(ndns));
 	if (map)
 		json_add_string(j, "map", map);
 	if (size != ULLONG_MAX)
 		json_add_size(j, "size", size, flags);
-	if (!uuid_is_null(uuid)) {
-		uuid_unparse(uuid, text);
-		json_add_string(j, "uuid", text);
-	}
-	if (flags & JSON_VERBOSE && resource != ULLONG_MAX)
+	add_uuid(j, "uuid", uuid);
+	if (verbose && (btt || pfn || dax))
+		add_uuid(j, "raw_uuid", raw_uuid);
+	if (verbose && resource != ULLONG_MAX)
 		json_add_hex(j, "resource", resource, flags);
 	if (dax && chardev(dax))
 		json_add_string(j, "chardev", chardev(dax));
-	else if (block && block[0])
+	if (sector && sector != UINT_MAX)
+		json_add_int(j, "sector_size", sector);
+	if (align && align != ULONG_MAX)
+		json_add_int(j, "align", align);
+	if (block && block[0])
 		json_add_string(j, "blockdev", block);
+	if (!ndctl_namespace_is_active(ndns))
+		json_add_string(j, "state", "disabled");
 	name = ndctl_namespace_get_alt_name(ndns);
 	if (name && name[0])
 		json_add_string(j, "name", name);
-	if (!ndctl_namespace_is_active(ndns))
-		json_add_string(j, "state", "disabled");
+	if (verbose && ndctl_namespace_get_numa_node(ndns) >= 0)
+		json_add_int(j, "numa_node", ndctl_namespace_get_numa_node(ndns));
 	return j;
 }
 

@@ -9,10 +9,10 @@
 #include "cmd.h"
 
 static const char usage[] =
-"usage: ndctl-iopmem path [<options>] <initiator> <function>\n"
+"usage: ndctl-iopmem path [<options>] <initiator> <target>\n"
 "\n"
-"  <initiator>, <function>: 0000:01:00.0, 1af4:1110 or a path in sysfs,\n"
-"                          each of one function\n"
+"  <initiator>, <target>: a <function> each, that does the DMA and that has the BAR\n"
+FUNCTION_HELP
 "\n"
 "    -u, --human           a picture for people\n";
 
@@ -37,23 +37,26 @@ static const struct {
 	{ "direct_translated", "DirectTrans", IOPMEM_ACS_DIRECT_TRANSLATED },
 };
 
-/* The one function that @spec names */
-static int find_one(struct iopmem_ctx *ctx, char *spec,
+/* The one function that @text names */
+static int find_one(struct iopmem_ctx *ctx, char *text,
 		    struct iopmem_function **found)
 {
 	struct iopmem_function *fn;
+	struct specs specs;
+	int rc = specs_read(ctx, &text, 1, &specs);
 
 	*found = NULL;
 	iopmem_function_foreach(ctx, fn) {
-		if (!iopmem_function_matches(fn, spec))
+		if (rc || !specs_match(&specs, fn))
 			continue;
 		if (*found)
-			return complain(EXIT_USAGE,
-					"'%s' is several functions, give an address",
-					spec);
+			rc = print_error(EXIT_USAGE,
+					 "'%s' names several functions, give the address of one",
+					 text);
 		*found = fn;
 	}
-	return EXIT_OK;
+	specs_free(&specs);
+	return rc;
 }
 
 static const char *port_name(struct iopmem_function *fn)
@@ -103,6 +106,10 @@ static void add_hop(struct json_object *to, struct iopmem_function *fn)
 	const char *type;
 
 	json_add_string(j, "function", iopmem_function_get_address(fn));
+	json_add_string(j, "vendor_name",
+			iopmem_function_get_vendor_name(fn));
+	json_add_string(j, "device_name",
+			iopmem_function_get_device_name(fn));
 	json_add_string(j, "type", port_name(fn));
 	json_add_bool(j, "memory", iopmem_function_is_memory_on(fn) > 0);
 	json_add_bool(j, "bus_master", iopmem_function_is_bus_master(fn) > 0);
@@ -128,16 +135,17 @@ static void print_json(struct iopmem_path *path, struct iopmem_function *from,
 	unsigned int i;
 
 	json_add_string(j, "initiator", iopmem_function_get_address(from));
-	json_add_string(j, "function", iopmem_function_get_address(to));
+	json_add_string(j, "target", iopmem_function_get_address(to));
 	json_add_string(j, "verdict", verdicts[iopmem_path_get_verdict(path)]);
-	for (i = 0; (line = iopmem_path_get_why(path, i)); i++)
-		json_object_array_add(why, json_object_new_string(line));
+	for (i = 0; (line = iopmem_path_get_reason_text(path, i)); i++)
+		json_object_array_add(why, json_new_string(line));
 	json_object_object_add(j, "why", why);
 	json_add_string(j, "common",
 			common ? iopmem_function_get_address(common) : NULL);
 	json_add_string(j, "initiator_host_bridge",
 			iopmem_function_get_host_bridge(from));
-	json_add_string(j, "host_bridge", iopmem_function_get_host_bridge(to));
+	json_add_string(j, "target_host_bridge",
+			iopmem_function_get_host_bridge(to));
 	for (i = 0; (fn = iopmem_path_get_function(path, i)); i++)
 		add_hop(hops, fn);
 	json_object_object_add(j, "path", hops);
@@ -151,9 +159,9 @@ static void print_hop(struct iopmem_function *fn)
 	int rc = iopmem_function_get_acs(fn, &acs);
 	size_t i;
 
-	printf("  %s %04x:%04x  %s", iopmem_function_get_address(fn),
-	       iopmem_function_get_vendor(fn), iopmem_function_get_device(fn),
-	       port_name(fn));
+	fputs("  ", stdout);
+	put_function(fn);
+	printf("  %s", port_name(fn));
 	if (rc == -EACCES)
 		fputs("  ACS unknown, needs root", stdout);
 	else if (rc == 0)
@@ -191,8 +199,10 @@ static void print_for_people(struct iopmem_path *path,
 		last = fn;
 	}
 	puts("why:");
-	for (i = 0; (line = iopmem_path_get_why(path, i)); i++)
-		printf("  %s\n", line);
+	for (i = 0; (line = iopmem_path_get_reason_text(path, i)); i++) {
+		put_text(stdout, "  %s", line);
+		putchar('\n');
+	}
 }
 
 static int cmd_path(int argc, char **argv, struct iopmem_ctx *ctx)
@@ -213,22 +223,20 @@ static int cmd_path(int argc, char **argv, struct iopmem_ctx *ctx)
 		human = true;
 	}
 	if (argc - optind != 2)
-		return complain(EXIT_USAGE,
-				"give two functions, the initiator and the target, see 'ndctl-iopmem path --help'");
+		return print_error(EXIT_USAGE,
+				   "give two functions, the initiator and the target, see 'ndctl-iopmem path --help'");
 
 	/* a function that is skipped is not on a path */
 	if (iopmem_scan(ctx) < 0)
-		return complain_ctx(EXIT_FAILED, ctx);
-	rc = check_specs(ctx, argv + optind, 2);
-	if (!rc)
-		rc = find_one(ctx, argv[optind], &from);
+		return print_ctx_error(EXIT_FAILED, ctx);
+	rc = find_one(ctx, argv[optind], &from);
 	if (!rc)
 		rc = find_one(ctx, argv[optind + 1], &to);
 	if (rc)
 		return rc;
 
 	if (iopmem_path_new(from, to, &path))
-		return complain_ctx(EXIT_FAILED, ctx);
+		return print_ctx_error(EXIT_FAILED, ctx);
 	if (human)
 		print_for_people(path, from, to);
 	else

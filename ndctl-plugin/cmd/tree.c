@@ -11,8 +11,8 @@
 static bool is_target(struct iopmem_function *fn,
 		      const struct tree_options *options)
 {
-	return iopmem_function_get_state(fn) != IOPMEM_STATE_UNFIT &&
-		matches_specs(fn, options->specs, options->num_specs);
+	return iopmem_function_get_state(fn) != IOPMEM_STATE_INELIGIBLE &&
+		specs_match(options->specs, fn);
 }
 
 /* Shown: what is marked, and what is above it. */
@@ -42,7 +42,7 @@ static void print_target(struct iopmem_function *fn)
 			printf(", BAR %u %s", iopmem_bar_get_index(bar),
 			       ndctl_region_get_devname(iopmem_region_get_ndctl(region)));
 		else if (iopmem_function_get_state(fn) != IOPMEM_STATE_BOUND &&
-			 !iopmem_bar_get_unfit(bar))
+			 !iopmem_ineligible_text(iopmem_bar_get_ineligible(bar)))
 			printf(", BAR %u", iopmem_bar_get_index(bar));
 	}
 	if (iopmem_function_get_state(fn) != IOPMEM_STATE_BOUND)
@@ -55,10 +55,9 @@ static int print_function(struct iopmem_function *fn,
 	const char *driver = iopmem_function_get_driver(fn);
 	int initiator = iopmem_function_is_initiator(fn);
 
-	printf("%s %04x:%04x", iopmem_function_get_address(fn),
-	       iopmem_function_get_vendor(fn), iopmem_function_get_device(fn));
+	put_function(fn);
 	if (driver)
-		printf(" %s", driver);
+		put_text(stdout, " %s", driver);
 	if (is_target(fn, options))
 		print_target(fn);
 	if (initiator > 0)
@@ -66,7 +65,7 @@ static int print_function(struct iopmem_function *fn,
 		       ", bus mastering off" : "");
 	putchar('\n');
 	return initiator < 0 ?
-		complain_ctx(EXIT_FAILED, iopmem_function_get_ctx(fn)) :
+		print_ctx_error(EXIT_FAILED, iopmem_function_get_ctx(fn)) :
 		EXIT_OK;
 }
 

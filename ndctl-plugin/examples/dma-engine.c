@@ -61,7 +61,7 @@ static uint64_t bus_address(struct iopmem_map *map, uint64_t at, uint64_t *room)
 {
 	struct iopmem_extent *e;
 
-	iopmem_extents_foreach(map, e) {
+	iopmem_extent_foreach(map, e) {
 		uint64_t skip = at - iopmem_extent_get_offset(e);
 		uint64_t length = iopmem_extent_get_length(e);
 
@@ -94,10 +94,10 @@ int main(int argc, char **argv)
 
 	if (iopmem_new(&ctx))
 		errx(1, "out of memory");
-	if (iopmem_map_file(ctx, argv[2], 0, 0, IOPMEM_MAP_READ_ONLY, &from))
+	if (iopmem_map_new(ctx, argv[2], 0, 0, IOPMEM_MAP_READ_ONLY, &from))
 		errx(1, "%s", iopmem_get_error(ctx));
 	length = iopmem_map_get_length(from);
-	if (iopmem_map_file(ctx, argv[3], 0, length, 0, &to))
+	if (iopmem_map_new(ctx, argv[3], 0, length, 0, &to))
 		errx(1, "%s", iopmem_get_error(ctx));
 
 	/* what the CPU has stored has to be there before the engine reads it */
@@ -115,8 +115,8 @@ int main(int argc, char **argv)
 	}
 	printf("%llu bytes\n", (unsigned long long)length);
 
-	iopmem_unmap(from);
-	iopmem_unmap(to);
+	iopmem_map_free(from);
+	iopmem_map_free(to);
 	iopmem_unref(ctx);
 	return 0;
 }

@@ -46,7 +46,7 @@ int main(int argc, char **argv)
 
 	if (iopmem_new(&ctx))
 		errx(1, "out of memory");
-	if (iopmem_map_file(ctx, argv[3], 0, length, 0, &map))
+	if (iopmem_map_new(ctx, argv[3], 0, length, 0, &map))
 		errx(1, "%s", iopmem_get_error(ctx));
 	buf = iopmem_map_get_address(map);
 
@@ -64,7 +64,7 @@ int main(int argc, char **argv)
 	if (iopmem_map_sync(map))
 		errx(1, "%s", iopmem_get_error(ctx));
 
-	iopmem_unmap(map);
+	iopmem_map_free(map);
 	iopmem_unref(ctx);
 	return 0;
 }

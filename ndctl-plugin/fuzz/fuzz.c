@@ -44,31 +44,6 @@ static void fuzz(const char *buf, size_t len)
 		for (i = 0; i < NUM_BARS; i++)
 			must(res[i].start <= res[i].end);
 }
-#elif defined(FUZZ_config)
-static void fuzz(const char *buf, size_t len)
-{
-	static const unsigned int ids[] = { 0x01, 0x0d, 0x10, 0xff };
-	const uint8_t *config = (const uint8_t *)buf;
-	unsigned int i;
-	uint64_t address;
-	struct acs acs;
-	int at;
-
-	for (i = 0; i < 4; i++) {
-		at = config_find_capability(config, len, ids[i]);
-		must(at < 256 && (at < 0 || config[at] == ids[i]));
-		at = config_find_ext_capability(config, len, ids[i]);
-		must(at < 0 || (at >= 256 && (size_t)at + 4 <= len));
-	}
-	for (i = 0; i < 8; i++)
-		config_bar_address(config, len, i, &address);
-	config_bus_master(config, len);
-	config_memory_on(config, len);
-	at = config_port_type(config, len);
-	must(at < 16);
-	if (!config_acs(config, len, &acs))
-		must(len >= 264);
-}
 #elif defined(FUZZ_link)
 static void fuzz(const char *buf, size_t len)
 {
@@ -166,7 +141,7 @@ static void fuzz(const char *buf, size_t len)
 	must(n >= 0);
 	for (i = 0; i < n; i++) {
 		must(list[i].start < list[i].end && list[i].type);
-		must(!mtrr_type(list, n, list[i].start, list[i].end - 1, &type) &&
+		must(!mtrrs_type(list, n, list[i].start, list[i].end - 1, &type) &&
 		     type);
 	}
 	free(list);
@@ -198,16 +173,8 @@ static void fuzz(const char *buf, size_t len)
 {
 	unsigned int major, minor;
 	struct text message;
-	char path[PATH_MAX];
-	struct mount m;
 
 	parse_dev(buf, len, &major, &minor);
-	if (!parse_mount(buf, len, &m))
-		must(m.path[0] == '/' && strlen(m.path) < PATH_MAX &&
-		     m.type.at > buf && m.type.at < m.type.end &&
-		     m.type.end < buf + len);
-	if (!parse_swap(buf, len, path))
-		must(path[0] == '/' && strlen(path) < PATH_MAX);
 	if (!parse_kmsg(buf, len, &message))
 		must(message.at > buf && message.at <= message.end &&
 		     message.end <= buf + len);

@@ -12,13 +12,175 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "private.h"
+#include "internal.h"
+
+/* The program driverctl, which keeps driver_override over a reboot */
+
+#define SAVED		"/etc/driverctl.d/pci-"
+
+/* The driver that driverctl has saved for the function; NULL: none. */
+static int driverctl_saved(struct iopmem_ctx *ctx, const char *address, char **driver)
+{
+	char path[PATH_MAX], buf[SYSFS_MAX];
+	int n;
+
+	*driver = NULL;
+	snprintf(path, sizeof(path), SAVED "%s", address);
+	n = sysfs_read(path, buf, sizeof(buf));
+	if (n == -ENOENT || n == -ENOTDIR || !n)
+		return 0;
+	if (n < 0)
+		return set_error(ctx, n, "%s: %s", path, strerror(-n));
+	*driver = strdup(buf);
+	return *driver ? 0 : set_error(ctx, -ENOMEM, "out of memory");
+}
+
+/* Root's PATH need not have the folders of root's programs. */
+static int find_program(char path[PATH_MAX])
+{
+	char folders[PATH_MAX], *rest = folders, *folder;
+
+	snprintf(folders, sizeof(folders), "%s:/usr/sbin:/sbin",
+		 secure_getenv("PATH") ?: "");
+	while ((folder = strsep(&rest, ":"))) {
+		if (folder[0] != '/' ||
+		    snprintf(path, PATH_MAX, "%s/driverctl", folder) >= PATH_MAX)
+			continue;
+		if (!access(path, X_OK))
+			return 0;
+	}
+	return -ENOENT;
+}
+
+/* Is the program there? */
+static int driverctl_check(struct iopmem_ctx *ctx, const char *address)
+{
+	char path[PATH_MAX];
+
+	if (find_program(path))
+		return set_error(ctx, -ENOENT,
+				 "%s: keeping this over a reboot takes the program driverctl, which is not there: install it",
+				 address);
+	return 0;
+}
+
+/* In a session of its own: what ends us, must not end it half way. */
+static int spawn(const char *path, const char *const *argv, int out,
+		 pid_t *pid)
+{
+	static const char *const env[] = {
+		"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", NULL
+	};
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attr;
+	sigset_t none;
+	int rc;
+
+	sigemptyset(&none);
+	if (posix_spawnattr_init(&attr))
+		return -ENOMEM;
+	if (posix_spawn_file_actions_init(&actions)) {
+		posix_spawnattr_destroy(&attr);
+		return -ENOMEM;
+	}
+	posix_spawnattr_setsigmask(&attr, &none);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK |
+				 POSIX_SPAWN_SETSID);
+	rc = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO,
+					      "/dev/null", O_RDONLY, 0);
+	if (!rc)
+		rc = posix_spawn_file_actions_adddup2(&actions, out,
+						      STDOUT_FILENO);
+	if (!rc)
+		rc = posix_spawn_file_actions_adddup2(&actions, out,
+						      STDERR_FILENO);
+	if (!rc)
+		rc = posix_spawn(pid, path, &actions, &attr, (char **)argv,
+				 (char **)env);
+	posix_spawn_file_actions_destroy(&actions);
+	posix_spawnattr_destroy(&attr);
+	return -rc;
+}
+
+/* The last line of what it says goes into @said. */
+static void listen_to(int fd, char *said, size_t size)
+{
+	size_t have = 0;
+	char *newline;
+	ssize_t n;
+
+	do {
+		if (have == size - 1) {
+			have = size / 2;
+			memmove(said, said + size - 1 - have, have);
+		}
+		n = read(fd, said + have, size - 1 - have);
+		if (n > 0)
+			have += n;
+	} while (n > 0 || (n < 0 && errno == EINTR));
+	while (have && said[have - 1] == '\n')
+		have--;
+	said[have] = 0;
+	newline = strrchr(said, '\n');
+	if (newline)
+		memmove(said, newline + 1, strlen(newline));
+}
+
+static int run(struct iopmem_ctx *ctx, const char *address,
+	       const char *const *argv)
+{
+	char path[PATH_MAX], said[256] = "";
+	int out[2], rc, status;
+	pid_t pid;
+
+	rc = driverctl_check(ctx, address);
+	if (rc)
+		return rc;
+	find_program(path);
+	if (pipe2(out, O_CLOEXEC))
+		return set_error(ctx, -errno, "%s: %s", address, strerror(errno));
+	rc = spawn(path, argv, out[1], &pid);
+	close(out[1]);
+	if (rc) {
+		close(out[0]);
+		return set_error(ctx, rc, "%s: %s: %s", address, path,
+				 strerror(-rc));
+	}
+	listen_to(out[0], said, sizeof(said));
+	close(out[0]);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (WIFEXITED(status) && !WEXITSTATUS(status))
+		return 0;
+	return set_error(ctx, -EIO, "%s: driverctl %s has failed: %s", address,
+			 argv[2], said[0] ? said : "it does not say why");
+}
+
+/*
+ * Save @driver, or with NULL forget what was saved, and set driver_override
+ * alike. driverctl unbinds the function first.
+ */
+static int driverctl_save(struct iopmem_ctx *ctx, const char *address,
+			  const char *driver)
+{
+	const char *const set[] = {
+		"driverctl", "--noprobe", "set-override", address, driver, NULL
+	};
+	const char *const unset[] = {
+		"driverctl", "--noprobe", "unset-override", address, NULL
+	};
+
+	return run(ctx, address, driver ? set : unset);
+}
+
+/* Where a function is */
 
 struct iopmem_binding {
 	struct iopmem_ctx *ctx;
@@ -33,17 +195,17 @@ static int set(struct iopmem_ctx *ctx, char **part, const char *value)
 	char *copy = value ? strdup(value) : NULL;
 
 	if (value && !copy)
-		return failed(ctx, -ENOMEM, "out of memory");
+		return set_error(ctx, -ENOMEM, "out of memory");
 	free(*part);
 	*part = copy;
 	return 0;
 }
 
-EXPORT void iopmem_binding_free(struct iopmem_binding *b)
+void iopmem_binding_free(struct iopmem_binding *b)
 {
 	if (!b)
 		return;
-	iopmem_unref(b->ctx);
+	context_put(b->ctx);
 	free(b->driver);
 	free(b->override);
 	free(b->saved);
@@ -52,8 +214,8 @@ EXPORT void iopmem_binding_free(struct iopmem_binding *b)
 
 static int gone(struct iopmem_ctx *ctx, const char *address)
 {
-	return failed(ctx, -ENODEV, "%s: has gone, nothing is left to do",
-		      address);
+	return set_error(ctx, -ENODEV, "%s: has gone, nothing is left to do",
+			 address);
 }
 
 static bool is_gone(const char *address)
@@ -66,11 +228,11 @@ static bool is_gone(const char *address)
 
 /*
  * Removal waits in the kernel, out of reach for signals, as long as someone uses
- * the function, and meanwhile some attributes cannot be read. So a child does
- * what may wait, and we wait for the child.
+ * the function, and meanwhile some attributes cannot be read. So a process of
+ * ours does what may wait, and we wait for it. Its parent ends at once, so that
+ * it is no child of the caller's when we wait no longer.
  */
 struct child {
-	pid_t pid;
 	int result;
 };
 
@@ -98,6 +260,23 @@ static void child_run(int file, int result, const char *text)
 	_exit(0);
 }
 
+/* If it does not get so far, there is no reply. */
+static int child_fork(int file, int result, const char *text)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		return -errno;
+	if (!pid) {
+		if (!fork())
+			child_run(file, result, text);
+		_exit(0);
+	}
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	return 0;
+}
+
 /* Write @text to a file, or without read it. */
 static int child_start(struct child *c, const char *path, const char *text)
 {
@@ -112,13 +291,9 @@ static int child_start(struct child *c, const char *path, const char *text)
 		return rc;
 	}
 	c->result = result[0];
-	c->pid = fork();
-	if (!c->pid)
-		child_run(file, result[1], text);
-	if (c->pid < 0) {
-		rc = -errno;
+	rc = child_fork(file, result[1], text);
+	if (rc)
 		close(result[0]);
-	}
 	close(result[1]);
 	close(file);
 	return rc;
@@ -150,8 +325,6 @@ static int child_end(struct child *c, char *buf, size_t size)
 			have += n;
 	} while (n > 0 || (n < 0 && errno == EINTR));
 	close(c->result);
-	while (waitpid(c->pid, NULL, 0) < 0 && errno == EINTR)
-		;
 	if (have != sizeof(reply))
 		return -EIO;
 	if (buf)
@@ -161,29 +334,31 @@ static int child_end(struct child *c, char *buf, size_t size)
 }
 
 /* Who uses the function, for people */
-static void describe_holders(struct iopmem_ctx *ctx, const char *address,
-			     char *buf, size_t size)
+static void describe_users(struct iopmem_ctx *ctx, const char *address,
+			   char *buf, size_t size)
 {
-	struct iopmem_function *fn = NULL;
-	struct address a;
+	struct iopmem_function *fn = iopmem_function_get_by_address(ctx, address);
+	struct iopmem_users *users;
 
-	if (!parse_address(address, strlen(address), &a))
-		fn = function_find(ctx, &a);
-	if (fn && iopmem_function_find_holders(fn) > 0)
-		holders_describe(fn, buf, size);
-	else
+	buf[0] = 0;
+	if (fn && !iopmem_users_new(fn, &users)) {
+		users_describe(users, buf, size);
+		iopmem_users_free(users);
+	}
+	if (!buf[0])
 		snprintf(buf, size, "the kernel log may say for what");
 }
 
 #define PATIENCE	3000	/* ms, for what the kernel is about to do */
 
-static int at_it(struct iopmem_ctx *ctx, const char *address)
+static int in_progress(struct iopmem_ctx *ctx, const char *address)
 {
-	char holders[400];
+	char users[400];
 
-	describe_holders(ctx, address, holders, sizeof(holders));
-	return failed(ctx, -EAGAIN, "%s: the kernel is at it, and waits: %s",
-		      address, holders);
+	describe_users(ctx, address, users, sizeof(users));
+	return set_error(ctx, -EAGAIN,
+			 "%s: the kernel is binding or unbinding it, and waits: %s",
+			 address, users);
 }
 
 /* Older kernels keep driver_override locked while they bind or unbind. */
@@ -199,14 +374,14 @@ static int read_override(struct iopmem_ctx *ctx, const char *address,
 	if (!rc) {
 		if (!child_is_done(&child, PATIENCE)) {
 			child_leave(&child);
-			return at_it(ctx, address);
+			return in_progress(ctx, address);
 		}
 		rc = child_end(&child, buf, size);
 	}
 	if (rc == -ENOENT || rc == -ENODEV)
 		return gone(ctx, address);
 	if (rc)
-		return failed(ctx, rc, "%s: %s", path, strerror(-rc));
+		return set_error(ctx, rc, "%s: %s", path, strerror(-rc));
 	return 0;
 }
 
@@ -237,63 +412,74 @@ static int wait_for_removal(struct iopmem_ctx *ctx, const char *address)
 
 	for (ms = 0; has_nvdimm_bus(address); ms += 100) {
 		if (ms >= PATIENCE)
-			return at_it(ctx, address);
+			return in_progress(ctx, address);
 		usleep(100000);
 	}
 	return 0;
+}
+
+/* All but driver_override, without a process of its own */
+static int binding_look(struct iopmem_binding *b)
+{
+	char path[PATH_MAX], buf[PATH_MAX];
+	int rc;
+
+	snprintf(path, sizeof(path), SYSFS_PCI "/%s", b->address);
+	if (sysfs_read_link(path, "driver", buf, sizeof(buf)) > 0)
+		rc = set(b->ctx, &b->driver, buf);
+	else
+		rc = wait_for_removal(b->ctx, b->address);
+	return rc ? rc : driverctl_saved(b->ctx, b->address, &b->saved);
+}
+
+static struct iopmem_binding *binding_new(struct iopmem_ctx *ctx,
+					  const char *address)
+{
+	struct iopmem_binding *b = calloc(1, sizeof(*b));
+
+	if (!b) {
+		set_error(ctx, -ENOMEM, "out of memory");
+		return NULL;
+	}
+	b->ctx = context_get(ctx);
+	snprintf(b->address, sizeof(b->address), "%s", address);
+	return b;
 }
 
 /* Where the function is now */
 static int binding_read(struct iopmem_ctx *ctx, const char *address,
 			struct iopmem_binding **binding)
 {
-	char path[PATH_MAX], buf[PATH_MAX];
-	struct iopmem_binding *b;
+	struct iopmem_binding *b = binding_new(ctx, address);
+	char buf[SYSFS_MAX];
 	int rc;
 
-	b = calloc(1, sizeof(*b));
 	if (!b)
-		return failed(ctx, -ENOMEM, "out of memory");
-	b->ctx = iopmem_ref(ctx);
-	snprintf(b->address, sizeof(b->address), "%s", address);
-
+		return -ENOMEM;
+	/* first: when it can be read, the kernel is not about to change the rest */
 	rc = read_override(ctx, address, buf, sizeof(buf));
-	if (rc)
-		goto err;
 	/* the kernel shows what is not set as "(null)" */
-	rc = set(ctx, &b->override, buf[0] && strcmp(buf, "(null)") ? buf :
-		 NULL);
+	if (!rc && buf[0] && strcmp(buf, "(null)"))
+		rc = set(ctx, &b->override, buf);
+	if (!rc)
+		rc = binding_look(b);
 	if (rc)
-		goto err;
-
-	snprintf(path, sizeof(path), SYSFS_PCI "/%s", address);
-	if (sysfs_read_link(path, "driver", buf, sizeof(buf)) > 0)
-		rc = set(ctx, &b->driver, buf);
+		iopmem_binding_free(b);
 	else
-		rc = wait_for_removal(ctx, address);
-	if (rc)
-		goto err;
-	rc = driverctl_saved(ctx, address, &b->saved);
-	if (rc)
-		goto err;
-	*binding = b;
-	return 0;
-
-err:
-	iopmem_binding_free(b);
+		*binding = b;
 	return rc;
 }
 
 /* Asks the wait function; false: do not wait any longer. */
 static bool wait_on(struct iopmem_ctx *ctx, const char *address)
 {
-	char message[512], holders[400];
+	char message[512], users[400];
 
 	if (!ctx->wait_fn)
 		return true;
-	describe_holders(ctx, address, holders, sizeof(holders));
+	describe_users(ctx, address, users, sizeof(users));
 	snprintf(message, sizeof(message), "%s: the kernel waits: %s", address,
-		 holders);
+		 users);
 	return ctx->wait_fn(ctx, message, ctx->wait_data);
 }
 
@@ -339,10 +525,10 @@ static int write_override(struct iopmem_binding *now, const char *driver)
 	if (rc == -ENOENT || rc == -ENODEV)
 		return gone(ctx, now->address);
 	if (rc == -EACCES || rc == -EPERM)
-		return failed(ctx, -EACCES, "%s: this takes root",
-			      now->address);
+		return set_error(ctx, -EACCES, "%s: this takes root",
+				 now->address);
 	if (rc)
-		return failed(ctx, rc, "%s: %s", path, strerror(-rc));
+		return set_error(ctx, rc, "%s: %s", path, strerror(-rc));
 	return set(ctx, &now->override, driver);
 }
 
@@ -355,13 +541,13 @@ static int leave_driver(struct iopmem_binding *now, bool may_end)
 	if (!rc)
 		return set(ctx, &now->driver, NULL);
 	if (rc == -EINTR)
-		return failed(ctx, rc,
-			      "%s: the kernel goes on waiting, and unbinds it as soon as nobody uses it",
-			      now->address);
+		return set_error(ctx, rc,
+				 "%s: the kernel goes on waiting, and unbinds it as soon as nobody uses it",
+				 now->address);
 	if (is_gone(now->address))
 		return gone(ctx, now->address);
-	return failed(ctx, rc, "%s: the driver %s does not let it go: %s",
-		      now->address, now->driver, strerror(-rc));
+	return set_error(ctx, rc, "%s: the driver %s does not let it go: %s",
+			 now->address, now->driver, strerror(-rc));
 }
 
 /* From here on, or -1 if there is no way to read the kernel's log */
@@ -418,14 +604,14 @@ static int enter_driver(struct iopmem_binding *now, const char *driver)
 	if (is_gone(now->address))
 		return gone(ctx, now->address);
 	if (rc == -EACCES || rc == -EPERM)
-		return failed(ctx, -EACCES, "%s: this takes root",
-			      now->address);
+		return set_error(ctx, -EACCES, "%s: this takes root",
+				 now->address);
 	if (said[0])
-		return failed(ctx, rc, "%s: the driver refuses it: %s",
-			      now->address, said);
-	return failed(ctx, rc,
-		      "%s: the driver %s refuses it: %s, look for '%s' in the kernel log",
-		      now->address, driver, strerror(-rc), now->address);
+		return set_error(ctx, rc, "%s: the driver refuses it: %s",
+				 now->address, said);
+	return set_error(ctx, rc,
+			 "%s: the driver %s refuses it: %s, look for '%s' in the kernel log",
+			 now->address, driver, strerror(-rc), now->address);
 }
 
 /* driverctl may have failed half way. */
@@ -504,8 +690,8 @@ static void put_back(struct iopmem_binding *now,
 		return;
 	}
 	memcpy(back, ctx->error, sizeof(back));
-	failed(ctx, rc, "%.300s; and it cannot be put back: %.150s", error,
-	       back);
+	set_error(ctx, rc, "%.300s; and it cannot be put back: %.150s", error,
+		  back);
 }
 
 /*
@@ -558,128 +744,180 @@ static int check_root(struct iopmem_function *fn)
 		return 0;
 	if (errno == ENOENT)
 		return gone(fn->ctx, fn->name);
-	return failed(fn->ctx, -EACCES, "%s: this takes root", fn->name);
+	return set_error(fn->ctx, -EACCES, "%s: this takes root", fn->name);
 }
 
-static int check_fit(struct iopmem_function *fn)
+static int check_eligible(struct iopmem_function *fn)
 {
 	struct iopmem_bar *bar;
 	char reasons[400] = "it has none";
-	const char *unfit;
+	const char *reason;
 	size_t at = 0;
 
 	iopmem_bar_foreach(fn, bar) {
-		unfit = iopmem_bar_get_unfit(bar);
-		if (!unfit)
+		reason = iopmem_ineligible_text(iopmem_bar_get_ineligible(bar));
+		if (!reason)
 			return 0;
 		/* six of the longest fit */
 		at += snprintf(reasons + at, sizeof(reasons) - at,
 			       "%sBAR %u: %s", at ? "; " : "", bar->index,
-			       unfit);
+			       reason);
 		if (at >= sizeof(reasons))
 			break;
 	}
-	return failed(fn->ctx, -EINVAL, "%s: no BAR can be a region: %s",
-		      fn->name, reasons);
+	return set_error(fn->ctx, -EINVAL, "%s: no BAR can be a region: %s",
+			 fn->name, reasons);
 }
 
-static int check_holders(struct iopmem_function *fn)
+/* Sets *@users, if it is not NULL. */
+static int check_users(struct iopmem_function *fn, struct iopmem_users **users)
 {
-	char holders[400];
-	int n = iopmem_function_find_holders(fn);
+	struct iopmem_users *found;
+	char text[400];
+	int rc;
 
-	if (n < 0)
-		return n;
-	holders_describe(fn, holders, sizeof(holders));
-	if (n)
-		return failed(fn->ctx, -EBUSY,
-			      "%s: in use: %s: end that first", fn->name,
-			      holders);
-	return 0;
+	rc = iopmem_users_new(fn, &found);
+	if (rc)
+		return rc;
+	users_describe(found, text, sizeof(text));
+	if (text[0])
+		rc = set_error(fn->ctx, -EBUSY,
+			       "%s: in use: %s: end that first", fn->name,
+			       text);
+	if (users)
+		*users = found;
+	else
+		iopmem_users_free(found);
+	return rc;
 }
 
 /* Is there nothing to be done to get there? */
 static bool is_there(const struct iopmem_binding *b, const char *driver,
-		     unsigned int flags)
+		     bool persist)
 {
 	return same_string(b->driver, driver) &&
-		(!(flags & IOPMEM_PERSIST) || same_string(b->saved, driver));
+		(!persist || same_string(b->saved, driver));
 }
 
 static int can_bind(struct iopmem_function *fn, unsigned int flags,
-		    const struct iopmem_binding *now)
+		    const struct iopmem_binding *now,
+		    struct iopmem_users **users)
 {
 	bool ours = same_string(now->driver, DRIVER);
 	int rc;
 
-	if (is_there(now, DRIVER, flags))
+	if (is_there(now, DRIVER, flags & IOPMEM_BIND_PERSIST))
 		return 0;
-	rc = ours ? 0 : check_fit(fn);
+	rc = ours ? 0 : check_eligible(fn);
 	if (!rc)
 		rc = check_root(fn);
-	if (!rc && now->driver && !ours && !(flags & IOPMEM_FORCE))
-		rc = failed(fn->ctx, -EBUSY, "%s: the driver %s has it",
-			    fn->name, now->driver);
-	if (!rc && flags & IOPMEM_PERSIST && !same_string(now->saved, DRIVER))
+	if (!rc && now->driver && !ours && !(flags & IOPMEM_BIND_FORCE))
+		rc = set_error(fn->ctx, -EBUSY, "%s: the driver %s has it",
+			       fn->name, now->driver);
+	if (!rc && flags & IOPMEM_BIND_PERSIST &&
+	    !same_string(now->saved, DRIVER))
 		rc = driverctl_check(fn->ctx, fn->name);
 	if (!rc && now->driver)
-		rc = check_holders(fn);
-	return rc;
-}
-
-EXPORT int iopmem_function_can_bind(struct iopmem_function *fn,
-				    unsigned int flags)
-{
-	struct iopmem_binding *now;
-	int rc = binding_read(fn->ctx, fn->name, &now);
-
-	if (rc)
-		return rc;
-	rc = can_bind(fn, flags, now);
-	iopmem_binding_free(now);
+		rc = check_users(fn, users);
 	return rc;
 }
 
 static int can_unbind(struct iopmem_function *fn, unsigned int flags,
-		      const struct iopmem_binding *now)
+		      const struct iopmem_binding *now,
+		      struct iopmem_users **users)
 {
 	int rc;
 
 	if (now->driver && !same_string(now->driver, DRIVER))
-		return failed(fn->ctx, -EBUSY, "%s: the driver %s has it, not "
-			      DRIVER, fn->name, now->driver);
+		return set_error(fn->ctx, -EBUSY, "%s: the driver %s has it, not "
+				 DRIVER, fn->name, now->driver);
 	rc = check_root(fn);
-	if (!rc && flags & IOPMEM_PERSIST && same_string(now->saved, DRIVER))
+	if (!rc && flags & IOPMEM_UNBIND_PERSIST &&
+	    same_string(now->saved, DRIVER))
 		rc = driverctl_check(fn->ctx, fn->name);
-	if (!rc && now->driver && !(flags & IOPMEM_FORCE))
-		rc = check_holders(fn);
+	if (!rc && now->driver && !(flags & IOPMEM_UNBIND_FORCE))
+		rc = check_users(fn, users);
 	return rc;
 }
 
-EXPORT int iopmem_function_can_unbind(struct iopmem_function *fn,
-				      unsigned int flags)
+static int check_flags(struct iopmem_function *fn, unsigned int flags,
+		       unsigned int known, const char *names)
+{
+	if (!(flags & ~known))
+		return 0;
+	return set_error(fn->ctx, -EINVAL, "%s: flags 0x%x are unknown, use %s",
+			 fn->name, flags & ~known, names);
+}
+
+static int check_bind_flags(struct iopmem_function *fn, unsigned int flags)
+{
+	return check_flags(fn, flags, IOPMEM_BIND_FORCE | IOPMEM_BIND_PERSIST,
+			   "IOPMEM_BIND_FORCE or IOPMEM_BIND_PERSIST");
+}
+
+static int check_unbind_flags(struct iopmem_function *fn, unsigned int flags)
+{
+	return check_flags(fn, flags,
+			   IOPMEM_UNBIND_FORCE | IOPMEM_UNBIND_PERSIST,
+			   "IOPMEM_UNBIND_FORCE or IOPMEM_UNBIND_PERSIST");
+}
+
+/* What is asked without a change: no process is started. */
+static int query(struct iopmem_function *fn, unsigned int flags,
+		 int (*can)(struct iopmem_function *fn, unsigned int flags,
+			    const struct iopmem_binding *now,
+			    struct iopmem_users **users),
+		 struct iopmem_users **users)
 {
 	struct iopmem_binding *now;
-	int rc = binding_read(fn->ctx, fn->name, &now);
+	int rc;
 
-	if (rc)
-		return rc;
-	rc = can_unbind(fn, flags, now);
+	if (is_gone(fn->name))
+		return gone(fn->ctx, fn->name);
+	now = binding_new(fn->ctx, fn->name);
+	if (!now)
+		return -ENOMEM;
+	rc = binding_look(now);
+	if (!rc)
+		rc = can(fn, flags, now, users);
 	iopmem_binding_free(now);
 	return rc;
 }
 
-EXPORT int iopmem_function_bind(struct iopmem_function *fn,
-				unsigned int flags,
-				struct iopmem_binding **before)
+EXPORT int iopmem_function_can_bind(struct iopmem_function *fn,
+				    unsigned int flags,
+				    struct iopmem_users **users)
+{
+	int rc = check_bind_flags(fn, flags);
+
+	if (users)
+		*users = NULL;
+	return rc ? rc : query(fn, flags, can_bind, users);
+}
+
+EXPORT int iopmem_function_can_unbind(struct iopmem_function *fn,
+				      unsigned int flags,
+				      struct iopmem_users **users)
+{
+	int rc = check_unbind_flags(fn, flags);
+
+	if (users)
+		*users = NULL;
+	return rc ? rc : query(fn, flags, can_unbind, users);
+}
+
+int iopmem_binding_bind(struct iopmem_function *fn, unsigned int flags,
+			struct iopmem_binding **before)
 {
 	struct iopmem_binding *was, want;
 	int rc;
 
-	rc = binding_read(fn->ctx, fn->name, &was);
+	rc = check_bind_flags(fn, flags);
+	if (!rc)
+		rc = binding_read(fn->ctx, fn->name, &was);
 	if (rc)
 		return rc;
-	rc = can_bind(fn, flags, was);
+	rc = can_bind(fn, flags, was, NULL);
 	if (!rc && !same_string(was->driver, DRIVER))
 		rc = module_load(fn->ctx);
 	if (rc) {
@@ -688,30 +926,31 @@ EXPORT int iopmem_function_bind(struct iopmem_function *fn,
 	}
 	want = (struct iopmem_binding){
 		.driver = DRIVER,
-		.override = is_there(was, DRIVER, flags) ? was->override :
-			DRIVER,
-		.saved = flags & IOPMEM_PERSIST ? DRIVER : was->saved,
+		.override = is_there(was, DRIVER, flags & IOPMEM_BIND_PERSIST) ?
+			was->override : DRIVER,
+		.saved = flags & IOPMEM_BIND_PERSIST ? DRIVER : was->saved,
 	};
 	return change(was, &want, before);
 }
 
-EXPORT int iopmem_function_unbind(struct iopmem_function *fn,
-				  unsigned int flags,
-				  struct iopmem_binding **before)
+int iopmem_binding_unbind(struct iopmem_function *fn, unsigned int flags,
+			  struct iopmem_binding **before)
 {
 	struct iopmem_binding *was, want;
 	bool forget;
 	int rc;
 
-	rc = binding_read(fn->ctx, fn->name, &was);
+	rc = check_unbind_flags(fn, flags);
+	if (!rc)
+		rc = binding_read(fn->ctx, fn->name, &was);
 	if (rc)
 		return rc;
-	rc = can_unbind(fn, flags, was);
+	rc = can_unbind(fn, flags, was, NULL);
 	if (rc) {
 		iopmem_binding_free(was);
 		return rc;
 	}
-	forget = flags & IOPMEM_PERSIST && same_string(was->saved, DRIVER);
+	forget = flags & IOPMEM_UNBIND_PERSIST && same_string(was->saved, DRIVER);
 	want = (struct iopmem_binding){
 		.override = same_string(was->override, DRIVER) ? NULL : was->override,
 		.saved = forget ? NULL : was->saved,
@@ -719,7 +958,18 @@ EXPORT int iopmem_function_unbind(struct iopmem_function *fn,
 	return change(was, &want, before);
 }
 
-EXPORT int iopmem_binding_restore(struct iopmem_binding *binding)
+EXPORT int iopmem_function_bind(struct iopmem_function *fn, unsigned int flags)
+{
+	return iopmem_binding_bind(fn, flags, NULL);
+}
+
+EXPORT int iopmem_function_unbind(struct iopmem_function *fn,
+				  unsigned int flags)
+{
+	return iopmem_binding_unbind(fn, flags, NULL);
+}
+
+int iopmem_binding_restore(struct iopmem_binding *binding)
 {
 	struct iopmem_binding *was;
 	int rc = binding_read(binding->ctx, binding->address, &was);
@@ -727,22 +977,12 @@ EXPORT int iopmem_binding_restore(struct iopmem_binding *binding)
 	return rc ? rc : change(was, binding, NULL);
 }
 
-EXPORT const char *iopmem_binding_get_driver(struct iopmem_binding *binding)
+const char *iopmem_binding_get_driver(struct iopmem_binding *binding)
 {
 	return binding->driver;
 }
 
-EXPORT const char *iopmem_binding_get_override(struct iopmem_binding *binding)
-{
-	return binding->override;
-}
-
-EXPORT const char *iopmem_binding_get_saved(struct iopmem_binding *binding)
-{
-	return binding->saved;
-}
-
-EXPORT bool iopmem_function_is_persistent(struct iopmem_function *fn)
+bool iopmem_function_is_persistent(struct iopmem_function *fn)
 {
 	char *saved = NULL;
 	bool persistent;

@@ -3,44 +3,14 @@
  * libiopmem: PCI functions whose BARs are, or could be, persistent memory
  * regions of the driver iopmem_bus
  *
- * libiopmem knows the PCI side and which nd region is made of which BAR. For
- * the rest, iopmem_region_get_ndctl() gives the region as libndctl's.
- *
- *	struct iopmem_ctx *ctx;
- *	struct iopmem_function *fn;
- *	struct iopmem_bar *bar;
- *
- *	if (iopmem_new(&ctx) < 0)
- *		return 1;
- *	iopmem_function_foreach(ctx, fn)
- *		iopmem_bar_foreach(fn, bar)
- *			puts(iopmem_function_get_address(fn));
- *	iopmem_unref(ctx);
- *
- * Threads: a context, and all that was got from it, belongs to one thread at a
- * time, as in libndctl. Different contexts may be used in different threads at
- * the same time. There are no global variables.
- *
- * Lifetime: functions, BARs, regions and strings belong to the context. They
- * hold until iopmem_scan() or the last iopmem_unref().
- *
- * Errors: functions that return int return 0 or more for success, or a negative
- * errno value. iopmem_get_error() has the reason for people: one line that says
- * what, where and what to do. Functions that return a pointer return NULL if
- * there is no such thing.
- *
- * Time of reading: addresses, ids, drivers and BARs are read by iopmem_scan(),
- * all else when it is first asked for. Only iopmem_function_bind(),
- * iopmem_function_unbind() and iopmem_binding_restore() write anything or start
- * a process or program, but for what iopmem_map_file() does to the file that it
- * is given.
+ * See libiopmem(3), which is made of the comments here: what holds for all
+ * functions is there.
  */
 #ifndef _IOPMEM_H_
 #define _IOPMEM_H_
 
 #include <stdarg.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -48,488 +18,776 @@ extern "C" {
 #endif
 
 struct ndctl_ctx;
-struct ndctl_bus;
 struct ndctl_region;
 
 struct iopmem_ctx;
 struct iopmem_function;
 struct iopmem_bar;
 struct iopmem_region;
-struct iopmem_holder;
-struct iopmem_binding;
+struct iopmem_users;
+struct iopmem_user;
+struct iopmem_map;
+struct iopmem_extent;
+struct iopmem_path;
 
-/* Context */
+/* DOC: Contexts */
 
-/*
- * iopmem_new - make a context, with one reference
- * Reads nothing yet. Errors: -ENOMEM.
+/**
+ * iopmem_new() - make a context
+ * @ctx: set to a context with one reference
+ *
+ * Reads nothing yet.
+ *
+ * Return: 0, or -ENOMEM.
  */
 int iopmem_new(struct iopmem_ctx **ctx);
 
-/* iopmem_ref - take a reference. Returns @ctx. */
+/**
+ * iopmem_ref() - take a reference on a context
+ * @ctx: the context, or NULL
+ *
+ * Return: @ctx.
+ */
 struct iopmem_ctx *iopmem_ref(struct iopmem_ctx *ctx);
 
-/*
- * iopmem_unref - give a reference back
- * Returns @ctx, or NULL if that was the last reference and all is freed.
+/**
+ * iopmem_unref() - give a reference on a context back
+ * @ctx: the context, or NULL
+ *
+ * With the last reference the context and all that belongs to it are freed.
+ * Maps, paths and users have references of their own.
+ *
+ * Return: @ctx, or NULL if it is freed.
  */
 struct iopmem_ctx *iopmem_unref(struct iopmem_ctx *ctx);
 
-/*
- * iopmem_get_error - the reason of the last failure in this context
- * One line without a newline; "" if nothing failed yet. Holds until the next
- * call into the library.
+/**
+ * iopmem_get_error() - the reason of the last failure in a context
+ * @ctx: the context
+ *
+ * Return: one line for people, without a newline: what is wrong, where, and what
+ * to do. "" if nothing has failed yet. It is valid until the next call into the
+ * library.
  */
 const char *iopmem_get_error(struct iopmem_ctx *ctx);
 
-/*
- * iopmem_set_log_fn - have messages sent somewhere else than to stderr
- * iopmem_set_log_priority - as of syslog(3); LOG_ERR at first
- * The environment variable IOPMEM_LOG=debug sets LOG_DEBUG.
+/**
+ * typedef iopmem_log_fn - where messages go
+ * @ctx: the context
+ * @priority: as of syslog(3)
+ * @file: the source file that the message comes from
+ * @line: the line there
+ * @fn: the function there
+ * @format: as of printf(3), with a newline at its end
+ * @args: as of vprintf(3)
  */
 typedef void (*iopmem_log_fn)(struct iopmem_ctx *ctx, int priority,
 			      const char *file, int line, const char *fn,
 			      const char *format, va_list args);
-void iopmem_set_log_fn(struct iopmem_ctx *ctx, iopmem_log_fn log_fn);
-void iopmem_set_log_priority(struct iopmem_ctx *ctx, int priority);
-int iopmem_get_log_priority(struct iopmem_ctx *ctx);
 
-/*
- * iopmem_get_ndctl - libndctl's context behind @ctx
- * Made when first asked for. NULL if libndctl refuses.
+/**
+ * iopmem_set_log_fn() - have messages sent elsewhere
+ * @ctx: the context
+ * @log_fn: is called with each message; NULL: stderr, as at first
+ */
+void iopmem_set_log_fn(struct iopmem_ctx *ctx, iopmem_log_fn log_fn);
+
+/**
+ * iopmem_set_log_priority() - say which messages are wanted
+ * @ctx: the context
+ * @priority: as of syslog(3): those that are less important are left out
+ *
+ * At first it is LOG_ERR, or LOG_DEBUG where the environment has
+ * IOPMEM_LOG=debug and the program is not set-user-ID.
+ */
+void iopmem_set_log_priority(struct iopmem_ctx *ctx, int priority);
+
+/**
+ * iopmem_get_ndctl() - libndctl's context behind a context
+ * @ctx: the context
+ *
+ * Made when it is first asked for. It belongs to @ctx. For <ndctl/libndctl.h>.
+ *
+ * Return: libndctl's context, or NULL if libndctl refuses.
  */
 struct ndctl_ctx *iopmem_get_ndctl(struct iopmem_ctx *ctx);
 
-/*
- * iopmem_scan - read the machine's PCI functions, in one pass over sysfs
+/**
+ * iopmem_scan() - read the machine's PCI functions
+ * @ctx: the context
  *
- * The first iopmem_function_get_first() does this by itself. A later call reads
- * anew, and what was got before is no longer valid.
+ * The first call reads them, in one pass over sysfs. Each later call returns what
+ * the first one did, and reads nothing. The first
+ * iopmem_function_get_first() does this by itself.
  *
- * Returns the number of functions that were listed and could not be read, for
- * instance since they vanished meanwhile; iopmem_get_error() names the last of
- * them. They are left out.
- * Errors: -ENOENT if there is no PCI in sysfs, -ENOMEM, or another of open(2)'s.
+ * Return: the number of functions that are listed and could not be read, for
+ * instance since they have gone meanwhile; they are left out, and
+ * iopmem_get_error() names the last of them. -ENOENT if there is no PCI in sysfs,
+ * -ENOMEM, or another error of open(2).
  */
 int iopmem_scan(struct iopmem_ctx *ctx);
 
-/*
- * iopmem_get_skipped - what iopmem_scan() has returned, or the error
- * For a caller that lets iopmem_function_foreach() do the scan.
+/* DOC: Functions */
+
+/**
+ * iopmem_function_get_first() - the first function of the machine
+ * @ctx: the context
+ *
+ * Functions are in the order of their addresses.
+ *
+ * Return: the function, or NULL if there is none.
  */
-int iopmem_get_skipped(struct iopmem_ctx *ctx);
-
-/* PCI functions, in the order of their addresses */
-
 struct iopmem_function *iopmem_function_get_first(struct iopmem_ctx *ctx);
+
+/**
+ * iopmem_function_get_next() - the function after another one
+ * @fn: the function before it
+ *
+ * Return: the function, or NULL after the last one.
+ */
 struct iopmem_function *iopmem_function_get_next(struct iopmem_function *fn);
 
+/**
+ * iopmem_function_foreach() - a loop over the functions
+ * @ctx: the context
+ * @fn: the function
+ */
 #define iopmem_function_foreach(ctx, fn) \
 	for (fn = iopmem_function_get_first(ctx); \
 	     fn != NULL; \
 	     fn = iopmem_function_get_next(fn))
 
-/*
- * The functions behind a bridge. iopmem_function_get_first_child(NULL) is
- * NULL: the functions on root buses are those without a parent.
- */
-struct iopmem_function *
-iopmem_function_get_first_child(struct iopmem_function *fn);
-struct iopmem_function *
-iopmem_function_get_next_sibling(struct iopmem_function *fn);
-
-#define iopmem_function_child_foreach(fn, child) \
-	for (child = iopmem_function_get_first_child(fn); \
-	     child != NULL; \
-	     child = iopmem_function_get_next_sibling(child))
-
-/*
- * iopmem_function_get_by_address - "DDDD:BB:DD.F" or "BB:DD.F", hexadecimal
- * NULL if there is none, or if @address is malformed.
+/**
+ * iopmem_function_get_by_address() - the function at an address
+ * @ctx: the context
+ * @address: "DDDD:BB:DD.F", or "BB:DD.F" in domain 0; hexadecimal
+ *
+ * Return: the function, or NULL if there is none, or if @address is malformed.
  */
 struct iopmem_function *
 iopmem_function_get_by_address(struct iopmem_ctx *ctx, const char *address);
 
-/*
- * iopmem_spec_check - is @spec something that can name functions?
+/**
+ * iopmem_function_get_address() - where a function is
+ * @fn: the function
  *
- * An address ("0000:01:00.0" or "01:00.0"), ids ("1af4:1110", hexadecimal), or
- * a path in sysfs that ends in an address. Errors: -EINVAL.
+ * Return: its address, as in "0000:01:00.0".
  */
-int iopmem_spec_check(struct iopmem_ctx *ctx, const char *spec);
+const char *iopmem_function_get_address(struct iopmem_function *fn);
 
-/*
- * iopmem_function_matches - does @spec name this function?
- * false also if @spec is malformed.
+/**
+ * iopmem_function_get_vendor() - the vendor's number
+ * @fn: the function
+ *
+ * Return: the vendor id, 0 to 0xffff.
  */
-bool iopmem_function_matches(struct iopmem_function *fn, const char *spec);
+unsigned int iopmem_function_get_vendor(struct iopmem_function *fn);
+
+/**
+ * iopmem_function_get_device() - the device's number
+ * @fn: the function
+ *
+ * Return: the device id, 0 to 0xffff, which the vendor has given.
+ */
+unsigned int iopmem_function_get_device(struct iopmem_function *fn);
+
+/**
+ * iopmem_function_get_vendor_name() - the vendor's name
+ * @fn: the function
+ *
+ * Return: the name in the file pci.ids, or NULL if there is none.
+ */
+const char *iopmem_function_get_vendor_name(struct iopmem_function *fn);
+
+/**
+ * iopmem_function_get_device_name() - the device's name
+ * @fn: the function
+ *
+ * Return: the name in the file pci.ids, or NULL if there is none.
+ */
+const char *iopmem_function_get_device_name(struct iopmem_function *fn);
+
+/**
+ * iopmem_function_get_driver() - which driver has a function
+ * @fn: the function
+ *
+ * Return: the driver's name, or NULL if none has it.
+ */
+const char *iopmem_function_get_driver(struct iopmem_function *fn);
 
 /**
  * enum iopmem_state - what a function is to iopmem
  * @IOPMEM_STATE_BOUND: the driver iopmem has it
- * @IOPMEM_STATE_AVAILABLE: no driver has it and a BAR is eligible
+ * @IOPMEM_STATE_AVAILABLE: no driver has it, and a BAR is eligible
  * @IOPMEM_STATE_IN_USE: a BAR is eligible, and another driver has the function
- * @IOPMEM_STATE_UNFIT: no BAR is eligible
+ * @IOPMEM_STATE_INELIGIBLE: no BAR is eligible
  */
 enum iopmem_state {
 	IOPMEM_STATE_BOUND,
 	IOPMEM_STATE_AVAILABLE,
 	IOPMEM_STATE_IN_USE,
-	IOPMEM_STATE_UNFIT,
+	IOPMEM_STATE_INELIGIBLE,
 };
 
-struct iopmem_ctx *iopmem_function_get_ctx(struct iopmem_function *fn);
-
-/* "0000:01:00.0" */
-const char *iopmem_function_get_address(struct iopmem_function *fn);
-/* 0 to 0xffffffff, 0 to 255, 0 to 31, 0 to 7 */
-unsigned int iopmem_function_get_domain(struct iopmem_function *fn);
-unsigned int iopmem_function_get_bus_number(struct iopmem_function *fn);
-unsigned int iopmem_function_get_device_number(struct iopmem_function *fn);
-unsigned int iopmem_function_get_function_number(struct iopmem_function *fn);
-
-/* 16 bits each; the class has 24: base class, sub-class, interface */
-unsigned int iopmem_function_get_vendor(struct iopmem_function *fn);
-unsigned int iopmem_function_get_device(struct iopmem_function *fn);
-unsigned int iopmem_function_get_class(struct iopmem_function *fn);
-
-/* The name of the driver, or NULL. */
-const char *iopmem_function_get_driver(struct iopmem_function *fn);
-/* "/sys/bus/pci/devices/0000:01:00.0" */
-const char *iopmem_function_get_syspath(struct iopmem_function *fn);
-
+/**
+ * iopmem_function_get_state() - what a function is to iopmem
+ * @fn: the function
+ *
+ * Return: one of enum iopmem_state.
+ */
 enum iopmem_state iopmem_function_get_state(struct iopmem_function *fn);
 
-/*
- * Where the function sits: the bridge above it, or NULL on a root bus; the name
- * of its host bridge ("pci0000:00"), or NULL if sysfs shows none.
- */
-struct iopmem_function *
-iopmem_function_get_parent(struct iopmem_function *fn);
-const char *iopmem_function_get_host_bridge(struct iopmem_function *fn);
-/* A PCI-to-PCI bridge, by its class: root port, switch port, bridge */
-bool iopmem_function_is_bridge(struct iopmem_function *fn);
-
-/* -1 if the machine says none, or there is no such attribute */
-int iopmem_function_get_numa_node(struct iopmem_function *fn);
-/* Number of the IOMMU group, or -1 if there is none */
-int iopmem_function_get_iommu_group(struct iopmem_function *fn);
+/* DOC: BARs */
 
 /**
- * struct iopmem_link - the PCIe link of a function
- * @speed: in units of 0.1 GT/s (25, 50, 80, 160, ...), 0 if the link is down
- * @width: number of lanes, 0 if the link is down
- * @max_speed: the most that the function can
- * @max_width: the most that the function can
- */
-struct iopmem_link {
-	unsigned int speed;
-	unsigned int width;
-	unsigned int max_speed;
-	unsigned int max_width;
-};
-
-/* Errors: -ENOENT if the function has no PCIe link (conventional PCI). */
-int iopmem_function_get_link(struct iopmem_function *fn,
-			     struct iopmem_link *link);
-
-/*
- * iopmem_function_get_config - the configuration space as it is now
+ * iopmem_bar_get_first() - the first BAR of a function
+ * @fn: the function
  *
- * Sets *@buf to what can be read, in little endian as on the bus, and returns
- * its length in bytes: 64 if not root, 256 or 4096 else. Read once a context.
- * Errors: -ENODEV if the function does not answer, -EACCES, -EIO.
- */
-int iopmem_function_get_config(struct iopmem_function *fn,
-			       const uint8_t **buf);
-
-/*
- * The offset of a capability in the configuration space.
- * Errors: -ENOENT if there is none, -EACCES if it takes root to tell,
- * -EBADMSG if the list is broken, and those of iopmem_function_get_config().
- */
-int iopmem_function_find_capability(struct iopmem_function *fn,
-				    unsigned int id);
-int iopmem_function_find_ext_capability(struct iopmem_function *fn,
-					unsigned int id);
-
-/*
- * iopmem_function_is_bus_master - may the function start DMA now?
- * 1 or 0, or an error of iopmem_function_get_config().
- */
-int iopmem_function_is_bus_master(struct iopmem_function *fn);
-
-/*
- * iopmem_function_is_initiator - could it be the one that does the DMA?
+ * BARs are the implemented ones of the six standard ones, in their order.
  *
- * 1 for a function that is no bridge and whose Bus Master bit is set, or whose
- * class is mass storage (01), network (02), display (03), co-processor (0b40) or
- * accelerator (12). 0 else. Errors of iopmem_function_get_config().
+ * Return: the BAR, or NULL if there is none.
  */
-int iopmem_function_is_initiator(struct iopmem_function *fn);
-
-/*
- * iopmem_function_is_memory_on - does it answer to the addresses in its BARs?
- * Of a bridge: does it pass requests downstream? 1 or 0, or an error of
- * iopmem_function_get_config().
- */
-int iopmem_function_is_memory_on(struct iopmem_function *fn);
-
-/**
- * enum iopmem_port - Device/Port Type of the PCI Express Capabilities register
- * @IOPMEM_PORT_ENDPOINT: an endpoint; 1, 9 and 10 are others
- * @IOPMEM_PORT_ROOT: root port
- * @IOPMEM_PORT_UPSTREAM: of a switch, towards the root
- * @IOPMEM_PORT_DOWNSTREAM: of a switch, towards a device
- * @IOPMEM_PORT_TO_PCI: bridge to conventional PCI
- * @IOPMEM_PORT_FROM_PCI: bridge from conventional PCI
- */
-enum iopmem_port {
-	IOPMEM_PORT_ENDPOINT = 0,
-	IOPMEM_PORT_ROOT = 4,
-	IOPMEM_PORT_UPSTREAM = 5,
-	IOPMEM_PORT_DOWNSTREAM = 6,
-	IOPMEM_PORT_TO_PCI = 7,
-	IOPMEM_PORT_FROM_PCI = 8,
-};
-
-/*
- * iopmem_function_get_port_type - one of enum iopmem_port, or another value
- * Errors: those of iopmem_function_find_capability().
- */
-int iopmem_function_get_port_type(struct iopmem_function *fn);
-
-/* Bits of struct iopmem_acs */
-#define IOPMEM_ACS_SOURCE_VALIDATION	0x01
-#define IOPMEM_ACS_TRANSLATION_BLOCKING	0x02
-#define IOPMEM_ACS_REQUEST_REDIRECT	0x04
-#define IOPMEM_ACS_COMPLETION_REDIRECT	0x08
-#define IOPMEM_ACS_UPSTREAM_FORWARDING	0x10
-#define IOPMEM_ACS_EGRESS_CONTROL	0x20
-#define IOPMEM_ACS_DIRECT_TRANSLATED	0x40
-
-/**
- * struct iopmem_acs - Access Control Services
- * @capability: what the function has
- * @control: what is switched on
- */
-struct iopmem_acs {
-	uint16_t capability;
-	uint16_t control;
-};
-
-/* Errors: those of iopmem_function_find_ext_capability(). */
-int iopmem_function_get_acs(struct iopmem_function *fn, struct iopmem_acs *acs);
-
-/*
- * iopmem_function_get_iommu_type - what the IOMMU does for its group
- *
- * Sets *@type to "DMA" or "DMA-FQ" (addresses are translated), "identity"
- * (they are not), "unmanaged" (user space translates), "blocked" or "unknown".
- * Errors: -ENOENT if it is in no group, -EINVAL.
- */
-int iopmem_function_get_iommu_type(struct iopmem_function *fn,
-				   const char **type);
-
-/* The function's nvdimm bus, or NULL if it has none. */
-struct ndctl_bus *iopmem_function_get_ndctl_bus(struct iopmem_function *fn);
-
-/* BARs, the implemented ones of the six standard ones, in their order */
-
 struct iopmem_bar *iopmem_bar_get_first(struct iopmem_function *fn);
+
+/**
+ * iopmem_bar_get_next() - the BAR after another one
+ * @bar: the BAR before it
+ *
+ * Return: the BAR, or NULL after the last one of the function.
+ */
 struct iopmem_bar *iopmem_bar_get_next(struct iopmem_bar *bar);
 
+/**
+ * iopmem_bar_foreach() - a loop over the BARs of a function
+ * @fn: the function
+ * @bar: the BAR
+ */
 #define iopmem_bar_foreach(fn, bar) \
 	for (bar = iopmem_bar_get_first(fn); \
 	     bar != NULL; \
 	     bar = iopmem_bar_get_next(bar))
 
+/**
+ * iopmem_bar_get_function() - the function that a BAR belongs to
+ * @bar: the BAR
+ *
+ * Return: the function.
+ */
 struct iopmem_function *iopmem_bar_get_function(struct iopmem_bar *bar);
-/* 0 to 5 */
-unsigned int iopmem_bar_get_index(struct iopmem_bar *bar);
-/* bytes */
-uint64_t iopmem_bar_get_size(struct iopmem_bar *bar);
-bool iopmem_bar_is_memory(struct iopmem_bar *bar);
-bool iopmem_bar_is_prefetchable(struct iopmem_bar *bar);
-bool iopmem_bar_is_64bit(struct iopmem_bar *bar);
-bool iopmem_bar_is_assigned(struct iopmem_bar *bar);
 
-/*
- * iopmem_bar_get_resource - the CPU's physical address of the BAR's start
- * UINT64_MAX if none is assigned.
+/**
+ * iopmem_bar_get_index() - which BAR it is
+ * @bar: the BAR
+ *
+ * Return: 0 to 5.
+ */
+unsigned int iopmem_bar_get_index(struct iopmem_bar *bar);
+
+/**
+ * iopmem_bar_get_size() - how large a BAR is
+ * @bar: the BAR
+ *
+ * Return: bytes.
+ */
+uint64_t iopmem_bar_get_size(struct iopmem_bar *bar);
+
+/**
+ * iopmem_bar_get_resource() - where the CPU sees a BAR
+ * @bar: the BAR
+ *
+ * Return: the physical address of its first byte, or UINT64_MAX if none is
+ * assigned.
  */
 uint64_t iopmem_bar_get_resource(struct iopmem_bar *bar);
 
-/*
- * iopmem_bar_get_bus_address - what an initiator puts on the bus for its start
+/**
+ * iopmem_bar_get_bus_address() - where an initiator sees a BAR
+ * @bar: the BAR
+ * @address: set to what an initiator puts on the bus for its first byte
  *
- * From the BAR's register, or from the region's attribute where the register
- * says nothing (virtual functions).
- * Errors: -ENXIO if no address is assigned, -EACCES if it takes root to tell,
- * -ENOENT if nothing tells it, and those of iopmem_function_get_config().
+ * It is taken from the BAR's register, or from the region where the register says
+ * nothing, as in a virtual function.
+ *
+ * Return: 0; -ENXIO if no address is assigned, -EACCES if it takes root to tell,
+ * -ENOENT if nothing tells it, -ENODEV if the function does not answer, -EIO,
+ * -ENOMEM.
  */
 int iopmem_bar_get_bus_address(struct iopmem_bar *bar, uint64_t *address);
 
-/*
- * iopmem_bar_is_cached - does the driver take it for RAM, to be mapped cacheable?
+/**
+ * iopmem_bar_get_region() - the region that is made of a BAR
+ * @bar: the BAR
  *
- * From the region's attribute "cached"; false where the BAR has no region.
+ * Return: the region, or NULL if there is none.
  */
-bool iopmem_bar_is_cached(struct iopmem_bar *bar);
-
-/*
- * iopmem_bar_get_unfit - why the driver would pass the BAR over, or NULL
- *
- * In the words of the driver's log. It knows the rules that user space can
- * check without touching the BAR. Only binding tells whether the BAR
- *
- * - is write-back by the firmware's MTRRs, outside of virtual machines,
- * - answers all ones,
- * - lies above a direct map that was made smaller at boot (KASLR),
- * - is mapped by others with several memory types, or
- * - has its label area reserved by someone else.
- *
- * A BAR of a bound function that has no region is unfit for one of those.
- */
-const char *iopmem_bar_get_unfit(struct iopmem_bar *bar);
-
-/*
- * iopmem_bar_get_memory_type - how the kernel maps the BAR
- *
- * Sets *@type to what x86's list of memory types has within the BAR:
- * "write-combining", "write-back", "uncached", "uncached-minus",
- * "write-through", "write-protected", or "mixed" if it has several.
- * Errors: -ENXIO if nothing maps it, -EACCES if it takes root to tell, -ENOENT
- * if there is no such list (no debugfs, not x86).
- */
-int iopmem_bar_get_memory_type(struct iopmem_bar *bar, const char **type);
-
-/*
- * iopmem_bar_get_mtrr_type - what the MTRRs make of the BAR
- *
- * The words are those of iopmem_bar_get_memory_type(). x86 only.
- * Errors: -ENXIO if it is left to their default type, which /proc/mtrr does not
- * show; -ENOENT if there is no /proc/mtrr, or nothing in it.
- */
-int iopmem_bar_get_mtrr_type(struct iopmem_bar *bar, const char **type);
-
-/* Regions */
-
-/* The region that is made of the BAR, or NULL. */
 struct iopmem_region *iopmem_bar_get_region(struct iopmem_bar *bar);
-struct iopmem_bar *iopmem_region_get_bar(struct iopmem_region *region);
-/* The same region in libndctl, for all else: name, size, namespaces, dimms */
-struct ndctl_region *iopmem_region_get_ndctl(struct iopmem_region *region);
 
 /**
- * enum iopmem_labels - the label area of a region
- * @IOPMEM_LABELS_NONE: the region is label-less
- * @IOPMEM_LABELS_BLANK: nothing has been written to it yet
- * @IOPMEM_LABELS_VALID: it has a good index
- * @IOPMEM_LABELS_DAMAGED: it has an index, and no good one
+ * enum iopmem_ineligible - why the driver would skip a BAR
+ * @IOPMEM_ELIGIBLE: it would not
+ * @IOPMEM_INELIGIBLE_NOT_IN_BARS: it is not in the module's parameter bars=
+ * @IOPMEM_INELIGIBLE_IO: it is I/O ports
+ * @IOPMEM_INELIGIBLE_NOT_PREFETCHABLE: reading it may have side effects
+ * @IOPMEM_INELIGIBLE_UNASSIGNED: it has no address
+ * @IOPMEM_INELIGIBLE_SMALL: it is smaller than 4 MiB
+ * @IOPMEM_INELIGIBLE_BEYOND: it is beyond what the kernel can map
+ *
+ * Further ones may come.
  */
-enum iopmem_labels {
-	IOPMEM_LABELS_NONE,
-	IOPMEM_LABELS_BLANK,
-	IOPMEM_LABELS_VALID,
-	IOPMEM_LABELS_DAMAGED,
+enum iopmem_ineligible {
+	IOPMEM_ELIGIBLE,
+	IOPMEM_INELIGIBLE_NOT_IN_BARS,
+	IOPMEM_INELIGIBLE_IO,
+	IOPMEM_INELIGIBLE_NOT_PREFETCHABLE,
+	IOPMEM_INELIGIBLE_UNASSIGNED,
+	IOPMEM_INELIGIBLE_SMALL,
+	IOPMEM_INELIGIBLE_BEYOND,
 };
 
-/*
- * iopmem_region_get_labels - one of enum iopmem_labels
- * Reads the label area's start through /dev/nmemX.
- * Errors: -EACCES if it takes root to tell, -ENOENT if that is not there, -EIO.
+/**
+ * iopmem_bar_get_ineligible() - why the driver would skip a BAR
+ * @bar: the BAR
+ *
+ * These are the rules that user space can check without touching the BAR. Only
+ * binding tells whether the BAR is write-back by the firmware's MTRRs outside of
+ * virtual machines, answers all ones, lies above a direct map that was made
+ * smaller at boot (KASLR), is mapped by others with several memory types, or has
+ * its label area reserved by someone else. A BAR of a bound function that has no
+ * region was skipped for one of those.
+ *
+ * Return: the first reason of enum iopmem_ineligible, or IOPMEM_ELIGIBLE, which
+ * is 0.
  */
-int iopmem_region_get_labels(struct iopmem_region *region);
+enum iopmem_ineligible iopmem_bar_get_ineligible(struct iopmem_bar *bar);
 
-/* Contents of files, and where a device finds them */
+/**
+ * iopmem_ineligible_text() - a reason in words
+ * @reason: of iopmem_bar_get_ineligible()
+ *
+ * Return: the words of the driver's log, or NULL for IOPMEM_ELIGIBLE. They are
+ * constant.
+ */
+const char *iopmem_ineligible_text(enum iopmem_ineligible reason);
 
-struct iopmem_map;
-struct iopmem_extent;
+/* DOC: Regions */
 
-/* Map for reading, and do not change the file: all of it has to be written. */
-#define IOPMEM_MAP_READ_ONLY	0x1
+/**
+ * iopmem_region_get_ndctl() - the same region in libndctl
+ * @region: the region
+ *
+ * For <ndctl/libndctl.h>, which has all else: name, size, namespaces, dimms.
+ *
+ * Return: libndctl's region. It belongs to the context.
+ */
+struct ndctl_region *iopmem_region_get_ndctl(struct iopmem_region *region);
+
+/* DOC: Users of a function */
+
+/**
+ * iopmem_users_new() - see who uses a function now
+ * @fn: the function
+ * @users: set to what is found, to be freed
+ *
+ * Looks at the block and character devices and the network interfaces that its
+ * driver has made, at what is made of these, at mounts, swap and all processes.
+ * Block devices that only the kernel has open, for instance to export them by
+ * NVMe over fabrics, cannot be told.
+ *
+ * Return: 0, or -ENOMEM.
+ */
+int iopmem_users_new(struct iopmem_function *fn, struct iopmem_users **users);
+
+/**
+ * iopmem_users_free() - free what iopmem_users_new() has found
+ * @users: the users, or NULL
+ */
+void iopmem_users_free(struct iopmem_users *users);
+
+/**
+ * iopmem_users_get_unreadable() - how many processes were not looked into
+ * @users: the users
+ *
+ * Return: the number of processes that took root, or in a container more than
+ * that. They may be users too.
+ */
+unsigned int iopmem_users_get_unreadable(struct iopmem_users *users);
+
+/**
+ * iopmem_user_get_first() - the first user
+ * @users: the users
+ *
+ * Return: the user, or NULL if there is none.
+ */
+struct iopmem_user *iopmem_user_get_first(struct iopmem_users *users);
+
+/**
+ * iopmem_user_get_next() - the user after another one
+ * @user: the user before it
+ *
+ * Return: the user, or NULL after the last one.
+ */
+struct iopmem_user *iopmem_user_get_next(struct iopmem_user *user);
+
+/**
+ * iopmem_user_foreach() - a loop over the users
+ * @users: the users
+ * @user: the user
+ */
+#define iopmem_user_foreach(users, user) \
+	for (user = iopmem_user_get_first(users); \
+	     user != NULL; \
+	     user = iopmem_user_get_next(user))
+
+/**
+ * enum iopmem_user_kind - in what way a function is used
+ * @IOPMEM_USER_MOUNT: a file system of it is mounted
+ * @IOPMEM_USER_SWAP: it is swap space
+ * @IOPMEM_USER_DEVICE: another block device is made of it (dm, md, loop)
+ * @IOPMEM_USER_PROCESS: a process has it, or a file on it, open or mapped
+ * @IOPMEM_USER_NETWORK: it is a network interface that is up
+ * @IOPMEM_USER_KERNEL: the kernel has it claimed, and nothing tells what for
+ *
+ * Further ones may come.
+ */
+enum iopmem_user_kind {
+	IOPMEM_USER_MOUNT,
+	IOPMEM_USER_SWAP,
+	IOPMEM_USER_DEVICE,
+	IOPMEM_USER_PROCESS,
+	IOPMEM_USER_NETWORK,
+	IOPMEM_USER_KERNEL,
+};
+
+/**
+ * iopmem_user_get_kind() - in what way it uses the function
+ * @user: the user
+ *
+ * Return: one of enum iopmem_user_kind.
+ */
+enum iopmem_user_kind iopmem_user_get_kind(struct iopmem_user *user);
+
+/**
+ * iopmem_user_kind_text() - a kind of user in words
+ * @kind: of iopmem_user_get_kind()
+ *
+ * Return: some words, as in "swap space", or NULL if there is no such kind. They
+ * are constant.
+ */
+const char *iopmem_user_kind_text(enum iopmem_user_kind kind);
+
+/**
+ * iopmem_user_get_device() - what it uses
+ * @user: the user
+ *
+ * Return: the device's name, as in "pmem0", "dax0.0" or "eth0".
+ */
+const char *iopmem_user_get_device(struct iopmem_user *user);
+
+/**
+ * iopmem_user_get_path() - where it uses the function
+ * @user: the user
+ *
+ * Return: the mount point, the file, or the name of the device that is made of it;
+ * NULL for the other kinds. A file's name may have any bytes.
+ */
+const char *iopmem_user_get_path(struct iopmem_user *user);
+
+/**
+ * iopmem_user_get_pid() - the process that it is
+ * @user: the user
+ *
+ * Return: the process; of a mount that is in another mount namespace than the
+ * caller's, one that is in there. -ENODATA for all others.
+ */
+int iopmem_user_get_pid(struct iopmem_user *user);
+
+/**
+ * iopmem_user_get_text() - the user in words
+ * @user: the user
+ *
+ * Return: some words, as in "pmem0 is mounted on /mnt". A path in them may have
+ * any bytes.
+ */
+const char *iopmem_user_get_text(struct iopmem_user *user);
+
+/* DOC: Bind and unbind */
 
 /*
- * iopmem_map_file - map a DAX file or a device-dax node, ready for DMA
+ * The flags of both have values of their own, so that those of the one are
+ * unknown to the other.
+ */
+
+/**
+ * enum iopmem_bind_flags - how iopmem_function_bind() goes about it
+ * @IOPMEM_BIND_FORCE: take the function from another driver, if nobody uses it
+ * @IOPMEM_BIND_PERSIST: bind it at the next boot too, through the program
+ *	driverctl; what is bound without is bound anew
+ */
+enum iopmem_bind_flags {
+	IOPMEM_BIND_FORCE = 1 << 0,
+	IOPMEM_BIND_PERSIST = 1 << 1,
+};
+
+/**
+ * enum iopmem_unbind_flags - how iopmem_function_unbind() goes about it
+ * @IOPMEM_UNBIND_FORCE: though the function is in use: what has device-dax mapped
+ *	gets SIGBUS, for block devices the driver waits until they are closed
+ * @IOPMEM_UNBIND_PERSIST: undo IOPMEM_BIND_PERSIST too
+ */
+enum iopmem_unbind_flags {
+	IOPMEM_UNBIND_FORCE = 1 << 2,
+	IOPMEM_UNBIND_PERSIST = 1 << 3,
+};
+
+/**
+ * iopmem_function_can_bind() - would iopmem_function_bind() begin?
+ * @fn: the function
+ * @flags: of enum iopmem_bind_flags
+ * @users: if not NULL, set to those that use the function, to be freed, or to
+ *	NULL if there was no need to look
+ *
+ * Changes nothing and starts no process.
+ *
+ * Return: 0; -EINVAL if no BAR is eligible or a flag is unknown, -EACCES if not
+ * root, -EBUSY if another driver has it and @flags have no IOPMEM_BIND_FORCE, or
+ * if that driver's devices are in use, -ENOENT if there is no driverctl and it
+ * takes one, -ENODEV if the function has gone, -EAGAIN if the kernel is about to
+ * bind or unbind it, and waits, -ENOMEM.
+ */
+int iopmem_function_can_bind(struct iopmem_function *fn, unsigned int flags,
+			     struct iopmem_users **users);
+
+/**
+ * iopmem_function_bind() - have the driver iopmem take a function
+ * @fn: the function
+ * @flags: of enum iopmem_bind_flags
+ *
+ * Loads the module. Waits for the driver that has the function, see
+ * iopmem_set_wait_fn(). The context does not see the change.
+ *
+ * Return: 1 if something was changed, 0 if it was so already. Errors of
+ * iopmem_function_can_bind(), of loading a module, of the driver; the function is
+ * then where it was.
+ */
+int iopmem_function_bind(struct iopmem_function *fn, unsigned int flags);
+
+/**
+ * iopmem_function_can_unbind() - would iopmem_function_unbind() begin?
+ * @fn: the function
+ * @flags: of enum iopmem_unbind_flags
+ * @users: as of iopmem_function_can_bind()
+ *
+ * Changes nothing and starts no process.
+ *
+ * Return: 0; -EINVAL if a flag is unknown, -EACCES if not root, -EBUSY if another
+ * driver has it, or if it is in use and @flags have no IOPMEM_UNBIND_FORCE,
+ * -ENOENT if there is no driverctl and it takes one, -ENODEV if the function has
+ * gone, -EAGAIN as above, -ENOMEM.
+ */
+int iopmem_function_can_unbind(struct iopmem_function *fn, unsigned int flags,
+			       struct iopmem_users **users);
+
+/**
+ * iopmem_function_unbind() - take a function away from the driver iopmem
+ * @fn: the function
+ * @flags: of enum iopmem_unbind_flags
+ *
+ * It has no driver then. The context does not see the change.
+ *
+ * Return: 1 if something was changed, 0 if not. Errors of
+ * iopmem_function_can_unbind(); -EINTR if the function of iopmem_set_wait_fn()
+ * said so: the kernel goes on by itself.
+ */
+int iopmem_function_unbind(struct iopmem_function *fn, unsigned int flags);
+
+/**
+ * typedef iopmem_wait_fn - is told what a removal waits for
+ * @ctx: the context
+ * @message: a line for people
+ * @data: as given to iopmem_set_wait_fn()
+ *
+ * Return: false to end iopmem_function_unbind(). There is nothing to stop the
+ * kernel, and iopmem_function_bind() goes on until it can put things back.
+ */
+typedef bool (*iopmem_wait_fn)(struct iopmem_ctx *ctx, const char *message,
+			       void *data);
+
+/**
+ * iopmem_set_wait_fn() - be told what a removal waits for
+ * @ctx: the context
+ * @wait_fn: is called each second, unless it takes less than two; NULL: nothing is
+ * @data: what it is called with
+ */
+void iopmem_set_wait_fn(struct iopmem_ctx *ctx, iopmem_wait_fn wait_fn,
+			void *data);
+
+/* DOC: Maps: contents of files, ready for DMA */
+
+/**
+ * enum iopmem_map_flags - how iopmem_map_new() maps
+ * @IOPMEM_MAP_READ_ONLY: for reading, and the file is not changed: all of it has
+ *	to be written already
+ */
+enum iopmem_map_flags {
+	IOPMEM_MAP_READ_ONLY = 1 << 0,
+};
+
+/**
+ * iopmem_map_new() - map a DAX file or a device-dax node
+ * @ctx: the context
  * @path: a file on an fsdax namespace, or /dev/daxX.Y
  * @offset: of the first byte, need not be aligned
  * @length: bytes, or 0 for all that follows
- * @flags: IOPMEM_MAP_READ_ONLY or 0
+ * @flags: of enum iopmem_map_flags
+ * @map: set to the map, to be freed
  *
  * Maps it shared and faults all of it in. Without IOPMEM_MAP_READ_ONLY this
- * allocates what is a hole and has the file system see as written what is not:
- * what a device puts there is then read by read(2) too. Then finds the extents
+ * allocates what is a hole, and has the file system see as written what is not:
+ * what a device puts there is then read by read(2) too. Then it finds the extents
  * and compares each page with what /proc/self/pagemap has for the mapping.
  *
- * The extents of a device-dax node hold while its namespace is there. Those of
- * a file hold while nobody truncates, punches, clones, defragments or removes
- * it, also when it is mapped: the kernel waits with that only for pages that
- * are pinned, as by O_DIRECT I/O in flight.
+ * The extents of a device-dax node are valid while its namespace is there. Those
+ * of a file are valid while nobody truncates, punches, clones, defragments or
+ * removes it, also when it is mapped: the kernel waits with that only for pages
+ * that are pinned, as by O_DIRECT I/O in flight.
  *
- * Errors: -EACCES, -EPERM if it takes root; -ENXIO if it is not on iopmem;
- * -EOPNOTSUPP if it is not DAX, or has contents that have no place of their own;
- * -ERANGE if it ends before @offset + @length, or is empty; -EAGAIN if it was
- * moved meanwhile; -EFAULT if pages cannot be had, for instance since there is
- * no space; -EINVAL, -ENOMEM, or another of open(2)'s or mmap(2)'s.
+ * Return: 0; -EACCES or -EPERM if it takes root, or the file may not be opened so;
+ * -ENXIO if it is not on iopmem, or no file; -EOPNOTSUPP if it is not DAX, or has
+ * contents that have no place of their own; -ERANGE if it ends before @offset +
+ * @length, or is empty; -EAGAIN if it was moved meanwhile; -EFAULT if pages cannot
+ * be had, for instance since there is no space; -EINVAL if a flag is unknown;
+ * -ENOMEM, or another error of open(2) or mmap(2).
  */
-int iopmem_map_file(struct iopmem_ctx *ctx, const char *path, uint64_t offset,
-		    uint64_t length, unsigned int flags,
-		    struct iopmem_map **map);
+int iopmem_map_new(struct iopmem_ctx *ctx, const char *path, uint64_t offset,
+		   uint64_t length, unsigned int flags,
+		   struct iopmem_map **map);
 
-/*
- * iopmem_unmap - end the mapping, and free it and its extents
- * A map holds a reference on its context. NULL is allowed.
+/**
+ * iopmem_map_free() - end a mapping, and free the map and its extents
+ * @map: the map, or NULL
  */
-void iopmem_unmap(struct iopmem_map *map);
+void iopmem_map_free(struct iopmem_map *map);
 
-/* The byte at @offset. Where the file is truncated, touching it is a SIGBUS. */
+/**
+ * iopmem_map_get_address() - where the contents are mapped
+ * @map: the map
+ *
+ * It is a buffer for the CPU, or for read(2) and write(2) of a file opened
+ * O_DIRECT, whose device then does its DMA to the card. Where the file is
+ * truncated, or the function is removed, touching it is a SIGBUS.
+ *
+ * Return: the address of the byte at the offset that was asked for.
+ */
 void *iopmem_map_get_address(struct iopmem_map *map);
-uint64_t iopmem_map_get_offset(struct iopmem_map *map);
+
+/**
+ * iopmem_map_get_length() - how much is mapped
+ * @map: the map
+ *
+ * Return: bytes, from the offset that was asked for.
+ */
 uint64_t iopmem_map_get_length(struct iopmem_map *map);
-/* The block or character device, "pmem0" */
+
+/**
+ * iopmem_map_get_device() - the device that the contents are on
+ * @map: the map
+ *
+ * Return: the name of the block or character device, as in "pmem0".
+ */
 const char *iopmem_map_get_device(struct iopmem_map *map);
+
+/**
+ * iopmem_map_is_devdax() - is it a device-dax node?
+ * @map: the map
+ *
+ * Return: true, or false for a file.
+ */
 bool iopmem_map_is_devdax(struct iopmem_map *map);
 
-/*
- * iopmem_map_sync - the CPU's stores to the mapping have reached the card
+/**
+ * iopmem_map_sync() - wait until the CPU's stores have reached the card
+ * @map: the map
  *
- * For a file this is msync(2), which fails if the function was reset or is gone.
- * For device-dax, where there is no such call, a fence and a read from the
- * mapping; that cannot tell whether the function is still there.
- * Errors: -EIO, -EINVAL, -ENOMEM, as of msync(2).
+ * Call it before a device reads what the CPU wrote. A device's own writes need
+ * none of it. For a file this is msync(2), which fails if the function was reset
+ * or is gone. For device-dax there is no such call: it is a fence and a read from
+ * the mapping, which cannot tell whether the function is still there.
+ *
+ * Return: 0, or -EIO, -EINVAL or -ENOMEM, as of msync(2).
  */
 int iopmem_map_sync(struct iopmem_map *map);
 
-/*
- * The extents of a map, in the order of the file and without gaps. What is
- * contiguous is one extent. They belong to the map.
+/**
+ * iopmem_extent_get_first() - the first extent of a map
+ * @map: the map
+ *
+ * Extents are in the order of the file and without gaps. What is contiguous on the
+ * card is one extent.
+ *
+ * Return: the extent. There is one at least.
  */
 struct iopmem_extent *iopmem_extent_get_first(struct iopmem_map *map);
+
+/**
+ * iopmem_extent_get_next() - the extent after another one
+ * @extent: the extent before it
+ *
+ * Return: the extent, or NULL after the last one.
+ */
 struct iopmem_extent *iopmem_extent_get_next(struct iopmem_extent *extent);
 
-#define iopmem_extents_foreach(map, extent) \
+/**
+ * iopmem_extent_foreach() - a loop over the extents of a map
+ * @map: the map
+ * @extent: the extent
+ */
+#define iopmem_extent_foreach(map, extent) \
 	for (extent = iopmem_extent_get_first(map); \
 	     extent != NULL; \
 	     extent = iopmem_extent_get_next(extent))
 
-/* From the file's start */
+/**
+ * iopmem_extent_get_offset() - where an extent begins in the file
+ * @extent: the extent
+ *
+ * Return: bytes from the file's start.
+ */
 uint64_t iopmem_extent_get_offset(struct iopmem_extent *extent);
+
+/**
+ * iopmem_extent_get_length() - how long an extent is
+ * @extent: the extent
+ *
+ * Return: bytes.
+ */
 uint64_t iopmem_extent_get_length(struct iopmem_extent *extent);
-/* The CPU's physical address */
+
+/**
+ * iopmem_extent_get_resource() - where the CPU sees an extent
+ * @extent: the extent
+ *
+ * Return: the physical address of its first byte.
+ */
 uint64_t iopmem_extent_get_resource(struct iopmem_extent *extent);
-/* What an initiator puts on the bus; with an IOMMU, only if it is not remapped */
+
+/**
+ * iopmem_extent_get_bus_address() - where an initiator sees an extent
+ * @extent: the extent
+ *
+ * Return: what an initiator puts on the bus for its first byte. With an IOMMU this
+ * is only so if it does not translate.
+ */
 uint64_t iopmem_extent_get_bus_address(struct iopmem_extent *extent);
-/* As other BARs, until iopmem_scan() */
+
+/**
+ * iopmem_extent_get_bar() - the BAR that an extent is in
+ * @extent: the extent
+ *
+ * Return: the BAR.
+ */
 struct iopmem_bar *iopmem_extent_get_bar(struct iopmem_extent *extent);
-uint64_t iopmem_extent_get_bar_offset(struct iopmem_extent *extent);
 
-/* Paths */
-
-struct iopmem_path;
-
-/* The version of Linux from whose source the known host bridges are */
-#define IOPMEM_KNOWN_GOOD_KERNEL	"7.3"
+/* DOC: Paths between functions */
 
 /**
  * enum iopmem_verdict - does DMA from one function reach another one's BAR?
@@ -546,225 +804,108 @@ enum iopmem_verdict {
 	IOPMEM_VERDICT_BLOCKED,
 };
 
-/*
- * iopmem_path_new - the way from @initiator to @target, and a verdict
+/**
+ * iopmem_path_new() - find the path between two functions, and a verdict
+ * @initiator: the function that does the DMA
+ * @target: the function whose BAR is the memory, in the same context
+ * @path: set to the path, to be freed
  *
- * Sets *@path, to be freed before the next iopmem_scan(). Errors: -ENOMEM,
- * -E2BIG, and those of iopmem_function_get_config() of a function on the way.
+ * Return: 0; -EACCES if it takes root to tell, -ENODEV if a function on the path
+ * does not answer, -EBADMSG if one's list of capabilities is broken, -E2BIG if
+ * there are more than 64 bridges above one of them, -EINVAL, -EIO, -ENOMEM.
  */
 int iopmem_path_new(struct iopmem_function *initiator,
 		    struct iopmem_function *target, struct iopmem_path **path);
+
+/**
+ * iopmem_path_free() - free a path
+ * @path: the path, or NULL
+ */
 void iopmem_path_free(struct iopmem_path *path);
+
+/**
+ * iopmem_path_get_verdict() - does DMA get through?
+ * @path: the path
+ *
+ * Return: one of enum iopmem_verdict.
+ */
 enum iopmem_verdict iopmem_path_get_verdict(struct iopmem_path *path);
-/* The nearest function above, or in, both; NULL if that is a host bridge. */
-struct iopmem_function *iopmem_path_get_common(struct iopmem_path *path);
-/* Number @index of the functions from initiator to target; NULL after them. */
+
+/**
+ * iopmem_verdict_text() - a verdict in a word
+ * @verdict: of iopmem_path_get_verdict()
+ *
+ * Return: "unknown", "direct", "root-complex" or "blocked", which are constant, or
+ * NULL if there is no such verdict.
+ */
+const char *iopmem_verdict_text(enum iopmem_verdict verdict);
+
+/**
+ * iopmem_path_get_function() - a function on the path
+ * @path: the path
+ * @index: from 0, the initiator, to the target
+ *
+ * Return: the function, or NULL after the target.
+ */
 struct iopmem_function *
 iopmem_path_get_function(struct iopmem_path *path, unsigned int index);
-/* Number @index of the lines that say why the verdict is so; NULL after them. */
-const char *iopmem_path_get_why(struct iopmem_path *path, unsigned int index);
-
-/* The machine */
-
-/* As the processor tells. false if it does not tell. */
-bool iopmem_is_virtual_machine(struct iopmem_ctx *ctx);
-
-/*
- * iopmem_get_lockdown - "none", "integrity" or "confidentiality" into *@level
- * Errors: -ENOENT if the kernel has no lockdown, -EACCES.
- */
-int iopmem_get_lockdown(struct iopmem_ctx *ctx, const char **level);
-
-/*
- * iopmem_get_kernel_option - of the running kernel, as in "FS_DAX"
- * 'y', 'm' or 'n'. Errors: -ENOENT if its options are nowhere to be read.
- */
-int iopmem_get_kernel_option(struct iopmem_ctx *ctx, const char *name);
 
 /**
- * struct iopmem_module - the driver's module
- * @loaded: it is in the kernel
- * @found: modprobe finds it for the running kernel
- * @builtin: it is part of the kernel's image
- * @has_signature: its file is signed
- * @taints_unsigned: the kernel did not accept a signature when it was loaded
- * @must_be_signed: the kernel loads only signed modules
+ * enum iopmem_path_reason - what a verdict comes from
+ * @IOPMEM_REASON_SAME_FUNCTION: initiator and target are one function
+ * @IOPMEM_REASON_BUS_MASTER_OFF: a function may not send requests upstream
+ * @IOPMEM_REASON_MEMORY_OFF: a function does not answer to its addresses, or a
+ *	bridge passes no requests downstream
+ * @IOPMEM_REASON_NO_IOMMU: the initiator is in no IOMMU group
+ * @IOPMEM_REASON_IOMMU_TYPE: the type of the initiator's IOMMU group
+ * @IOPMEM_REASON_ACS_REDIRECTS: ACS sends requests or completions upstream
+ * @IOPMEM_REASON_ACS_BLOCKS: ACS makes errors of peer requests
+ * @IOPMEM_REASON_ACS_UNKNOWN: it takes root to tell what ACS does
+ * @IOPMEM_REASON_COMMON_BRIDGE: a bridge is above both
+ * @IOPMEM_REASON_HOST_BRIDGE: only a host bridge is, or several
+ * @IOPMEM_REASON_HOST_LISTED: the host bridge is known to pass it
+ * @IOPMEM_REASON_HOST_NOT_LISTED: the host bridge is not known to pass it
+ * @IOPMEM_REASON_HOST_UNKNOWN: which host bridge it is cannot be told
+ * @IOPMEM_REASON_VIRTUAL_MACHINE: the hypervisor decides
+ *
+ * Further ones may come.
  */
-struct iopmem_module {
-	bool loaded;
-	bool found;
-	bool builtin;
-	bool has_signature;
-	bool taints_unsigned;
-	bool must_be_signed;
+enum iopmem_path_reason {
+	IOPMEM_REASON_SAME_FUNCTION,
+	IOPMEM_REASON_BUS_MASTER_OFF,
+	IOPMEM_REASON_MEMORY_OFF,
+	IOPMEM_REASON_NO_IOMMU,
+	IOPMEM_REASON_IOMMU_TYPE,
+	IOPMEM_REASON_ACS_REDIRECTS,
+	IOPMEM_REASON_ACS_BLOCKS,
+	IOPMEM_REASON_ACS_UNKNOWN,
+	IOPMEM_REASON_COMMON_BRIDGE,
+	IOPMEM_REASON_HOST_BRIDGE,
+	IOPMEM_REASON_HOST_LISTED,
+	IOPMEM_REASON_HOST_NOT_LISTED,
+	IOPMEM_REASON_HOST_UNKNOWN,
+	IOPMEM_REASON_VIRTUAL_MACHINE,
 };
-
-/* Errors: -ENOMEM, or what keeps the file from being read. */
-int iopmem_get_module(struct iopmem_ctx *ctx, struct iopmem_module *module);
-
-/* Who uses a function */
 
 /**
- * enum iopmem_holder_kind - in what way
- * @IOPMEM_HOLDER_MOUNT: a file system of it is mounted
- * @IOPMEM_HOLDER_SWAP: it is swap space
- * @IOPMEM_HOLDER_DEVICE: another block device is made of it (dm, md, loop)
- * @IOPMEM_HOLDER_PROCESS: a process has it, or a file on it, open or mapped
- * @IOPMEM_HOLDER_NETWORK: it is a network interface that is up
- * @IOPMEM_HOLDER_KERNEL: the kernel has it claimed, nothing tells what for
- */
-enum iopmem_holder_kind {
-	IOPMEM_HOLDER_MOUNT,
-	IOPMEM_HOLDER_SWAP,
-	IOPMEM_HOLDER_DEVICE,
-	IOPMEM_HOLDER_PROCESS,
-	IOPMEM_HOLDER_NETWORK,
-	IOPMEM_HOLDER_KERNEL,
-};
-
-/*
- * iopmem_function_find_holders - see who uses the function now
+ * iopmem_path_get_reason() - a reason of the verdict
+ * @path: the path
+ * @index: from 0 on
  *
- * Looks at the block and character devices and the network interfaces that its
- * driver has made, at what is made of these, at mounts, swap and all processes.
- * Returns the number found. The holders got before are no longer valid.
- *
- * Block devices that only the kernel has open, for instance to export them by
- * NVMe over fabrics, cannot be told. Errors: -ENOMEM.
+ * Return: one of enum iopmem_path_reason, or -ENODATA after the last one.
  */
-int iopmem_function_find_holders(struct iopmem_function *fn);
-
-/*
- * How many processes could not be looked into then, which takes root, or in a
- * container more than that. iopmem_function_can_bind() and
- * iopmem_function_can_unbind() find holders too, where these matter.
- */
-unsigned int iopmem_function_get_unseen(struct iopmem_function *fn);
-
-struct iopmem_holder *iopmem_holder_get_first(struct iopmem_function *fn);
-struct iopmem_holder *iopmem_holder_get_next(struct iopmem_holder *holder);
-
-#define iopmem_holder_foreach(fn, holder) \
-	for (holder = iopmem_holder_get_first(fn); \
-	     holder != NULL; \
-	     holder = iopmem_holder_get_next(holder))
-
-struct iopmem_function *
-iopmem_holder_get_function(struct iopmem_holder *holder);
-enum iopmem_holder_kind iopmem_holder_get_kind(struct iopmem_holder *holder);
-/* What it uses: "pmem0", "dax0.0", "eth0" */
-const char *iopmem_holder_get_device(struct iopmem_holder *holder);
-/* The mount point, the file, the device made of it; NULL for the others */
-const char *iopmem_holder_get_path(struct iopmem_holder *holder);
-/*
- * The process, 0 and NULL if there is none. A mount has one if it is in another
- * mount namespace than the caller's: that process is in that one.
- */
-int iopmem_holder_get_pid(struct iopmem_holder *holder);
-const char *iopmem_holder_get_process(struct iopmem_holder *holder);
-/* For people: "pmem0 is mounted on /mnt" */
-const char *iopmem_holder_get_text(struct iopmem_holder *holder);
-
-/*
- * Bind and unbind
- *
- * They take root, and change the machine as a whole: the function gets the
- * driver and the driver_override that are asked for, or, on any error, those
- * that it had. SIGINT, SIGTERM, SIGHUP, SIGQUIT and SIGTSTP are blocked in the
- * calling thread meanwhile. After SIGKILL it may have neither.
- *
- * What the context knows about the function is old afterwards: iopmem_scan().
- */
+int iopmem_path_get_reason(struct iopmem_path *path, unsigned int index);
 
 /**
- * enum iopmem_bind_flags - what they may do beyond that
- * @IOPMEM_FORCE: take it though another driver has it, or though it is in use:
- *	see below
- * @IOPMEM_PERSIST: the same at the next boot, through the program driverctl
- */
-enum iopmem_bind_flags {
-	IOPMEM_FORCE = 1 << 0,
-	IOPMEM_PERSIST = 1 << 1,
-};
-
-/*
- * iopmem_function_can_bind - would iopmem_function_bind() begin?
+ * iopmem_path_get_reason_text() - a reason of the verdict in words
+ * @path: the path
+ * @index: from 0 on
  *
- * Changes nothing. 0, or the error.
- *
- * Errors: -EACCES if not root; -EINVAL if no BAR is eligible; -EBUSY if another
- * driver has it, unless IOPMEM_FORCE is in @flags, or if that driver's devices
- * are in use; -ENOENT if @flags have IOPMEM_PERSIST and there is no driverctl;
- * -ENODEV if it has gone; -EAGAIN if the kernel is about to bind or unbind it,
- * and waits.
+ * Return: a line that names the function or the host bridge that it is about, or
+ * NULL after the last one.
  */
-int iopmem_function_can_bind(struct iopmem_function *fn, unsigned int flags);
-
-/*
- * iopmem_function_bind - have the driver iopmem take a function
- * @flags: IOPMEM_FORCE: take it from another driver, if its devices are not in
- *	use. IOPMEM_PERSIST: also at the next boot; a function that is bound
- *	without is bound anew.
- * @before: if not NULL, where the function was, to be freed
- *
- * Loads the module. Waits for the driver that has it, see iopmem_set_wait_fn().
- *
- * Returns 1 if something was changed, 0 if it was so already.
- * Errors: those of iopmem_function_can_bind(), those of loading a module, those
- * of the driver.
- */
-int iopmem_function_bind(struct iopmem_function *fn, unsigned int flags,
-			 struct iopmem_binding **before);
-
-/*
- * iopmem_function_can_unbind - would iopmem_function_unbind() begin?
- *
- * Errors: -EACCES if not root; -EBUSY if another driver has it, or if it is in
- * use, unless IOPMEM_FORCE is in @flags; -ENOENT if driverctl is needed and not
- * there; -ENODEV if it has gone; -EAGAIN as above.
- */
-int iopmem_function_can_unbind(struct iopmem_function *fn, unsigned int flags);
-
-/*
- * iopmem_function_unbind - take a function away from the driver iopmem
- * @flags: IOPMEM_FORCE: though it is in use; what has device-dax mapped gets
- *	SIGBUS, for block devices the driver waits until they are closed.
- *	IOPMEM_PERSIST: also at the next boot
- * @before: if not NULL, where the function was, to be freed
- *
- * It has no driver then. Returns 1 if something was changed, 0 if not.
- * Errors: those of iopmem_function_can_unbind(); -EINTR if the function of
- * iopmem_set_wait_fn() said so: the kernel goes on by itself.
- */
-int iopmem_function_unbind(struct iopmem_function *fn, unsigned int flags,
-			   struct iopmem_binding **before);
-
-/*
- * iopmem_set_wait_fn - be told what a removal waits for
- *
- * @wait_fn is called with a line each second, unless it takes less than two.
- * Returning false ends iopmem_function_unbind(); there is nothing to stop the
- * kernel, and iopmem_function_bind() goes on until it can put things back.
- */
-typedef bool (*iopmem_wait_fn)(struct iopmem_ctx *ctx, const char *message,
-			       void *data);
-void iopmem_set_wait_fn(struct iopmem_ctx *ctx, iopmem_wait_fn wait_fn,
-			void *data);
-
-/* Where a function was: its driver, driver_override, what driverctl saved */
-const char *iopmem_binding_get_driver(struct iopmem_binding *binding);
-const char *iopmem_binding_get_override(struct iopmem_binding *binding);
-const char *iopmem_binding_get_saved(struct iopmem_binding *binding);
-
-/*
- * iopmem_binding_restore - put the function back to where it was
- * Errors: as of binding and unbinding.
- */
-int iopmem_binding_restore(struct iopmem_binding *binding);
-void iopmem_binding_free(struct iopmem_binding *binding);
-
-/* Has driverctl saved that the driver iopmem takes it at the next boot? */
-bool iopmem_function_is_persistent(struct iopmem_function *fn);
+const char *iopmem_path_get_reason_text(struct iopmem_path *path,
+					unsigned int index);
 
 #ifdef __cplusplus
 }

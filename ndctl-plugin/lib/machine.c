@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* The machine: processor, MTRRs, kernel options, lockdown */
+/* The machine: processor, memory types, kernel, module */
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
+#include <libkmod.h>
 #include <zlib.h>
 
-#include "private.h"
+#include "internal.h"
 
 #define MTRR		"/proc/mtrr"
 #define LOCKDOWN	"/sys/kernel/security/lockdown"
@@ -28,7 +30,7 @@ const struct cpu *cpu_get(struct iopmem_ctx *ctx)
 	return &ctx->cpu;
 }
 
-EXPORT bool iopmem_is_virtual_machine(struct iopmem_ctx *ctx)
+bool iopmem_is_virtual_machine(struct iopmem_ctx *ctx)
 {
 	return cpu_get(ctx)->hypervisor;
 }
@@ -48,41 +50,32 @@ static void mtrrs_read(struct iopmem_ctx *ctx)
 	free(buf);
 }
 
-EXPORT int iopmem_bar_get_mtrr_type(struct iopmem_bar *bar, const char **type)
+int mtrr_type(struct iopmem_ctx *ctx, uint64_t start, uint64_t last,
+	      const char **type)
 {
-	struct iopmem_ctx *ctx = bar->fn->ctx;
-	int rc;
-
 	mtrrs_read(ctx);
 	if (ctx->mtrrs_rc < 0)
-		return failed(ctx, ctx->mtrrs_rc, MTRR ": %s",
-			      strerror(-ctx->mtrrs_rc));
+		return set_error(ctx, ctx->mtrrs_rc, MTRR ": %s",
+				 strerror(-ctx->mtrrs_rc));
 	if (!ctx->mtrrs_rc)
-		return failed(ctx, -ENOENT,
-			      MTRR ": shows none, the kernel may not use them");
-	rc = iopmem_bar_is_assigned(bar) ?
-		mtrr_type(ctx->mtrrs, ctx->mtrrs_rc, bar->res.start,
-			  bar->res.end, type) : -ENXIO;
-	if (rc)
-		return failed(ctx, rc,
-			      "%s: BAR %u: no MTRR has it, so that it is of the default type",
-			      bar->fn->name, bar->index);
-	return 0;
+		return set_error(ctx, -ENOENT,
+				 MTRR ": shows none, the kernel may not use them");
+	return mtrrs_type(ctx->mtrrs, ctx->mtrrs_rc, start, last, type);
 }
 
-EXPORT int iopmem_get_lockdown(struct iopmem_ctx *ctx, const char **level)
+int iopmem_get_lockdown(struct iopmem_ctx *ctx, const char **level)
 {
 	char buf[128];
 	int n = sysfs_read(LOCKDOWN, buf, sizeof(buf));
 
 	if (n == -EACCES)
-		return failed(ctx, n, LOCKDOWN ": needs root");
+		return set_error(ctx, n, LOCKDOWN ": needs root");
 	if (n < 0)
-		return failed(ctx, n, LOCKDOWN
-			      ": %s: it is there with CONFIG_SECURITY_LOCKDOWN_LSM and securityfs mounted",
-			      strerror(-n));
+		return set_error(ctx, n, LOCKDOWN
+				 ": %s: it is there with CONFIG_SECURITY_LOCKDOWN_LSM and securityfs mounted",
+				 strerror(-n));
 	if (parse_lockdown(buf, n, level))
-		return failed(ctx, -EINVAL, LOCKDOWN ": '%s' is no level", buf);
+		return set_error(ctx, -EINVAL, LOCKDOWN ": '%s' is no level", buf);
 	return 0;
 }
 
@@ -123,22 +116,223 @@ static void kconfig_find(struct iopmem_ctx *ctx)
 	}
 }
 
-EXPORT int iopmem_get_kernel_option(struct iopmem_ctx *ctx, const char *name)
+int iopmem_get_kernel_option(struct iopmem_ctx *ctx, const char *name)
 {
 	kconfig_find(ctx);
 	if (!ctx->kconfig)
-		return failed(ctx, -ENOENT,
-			      "the running kernel's options are neither in /proc/config.gz, nor in /boot, nor in /lib/modules");
+		return set_error(ctx, -ENOENT,
+				 "the running kernel's options are neither in /proc/config.gz, nor in /boot, nor in /lib/modules");
 	return parse_kconfig(ctx->kconfig, ctx->kconfig_len, name);
 }
 
-void machine_forget(struct iopmem_ctx *ctx)
+void machine_reset(struct iopmem_ctx *ctx)
 {
+	free(ctx->memtypes);
 	free(ctx->mtrrs);
 	free(ctx->kconfig);
-	ctx->mtrrs = NULL;
-	ctx->kconfig = NULL;
-	ctx->mtrrs_read = false;
-	ctx->kconfig_tried = false;
-	ctx->cpu_read = false;
+}
+
+#define LIST	"/sys/kernel/debug/x86/pat_memtype_list"
+
+static void memtypes_read(struct iopmem_ctx *ctx)
+{
+	char *buf;
+	size_t len;
+
+	if (ctx->memtypes_read)
+		return;
+	ctx->memtypes_read = true;
+	ctx->memtypes_rc = sysfs_read_all(LIST, &buf, &len);
+	if (ctx->memtypes_rc)
+		return;
+	ctx->memtypes_rc = parse_memtypes(buf, len, &ctx->memtypes);
+	free(buf);
+}
+
+int memory_type(struct iopmem_ctx *ctx, uint64_t start, uint64_t last,
+		const char **type)
+{
+	int low = 0, high;
+
+	memtypes_read(ctx);
+	if (ctx->memtypes_rc == -EACCES)
+		return set_error(ctx, -EACCES, LIST ": needs root");
+	if (ctx->memtypes_rc < 0)
+		return set_error(ctx, -ENOENT,
+				 LIST ": %s: it is there on x86 with debugfs mounted",
+				 strerror(-ctx->memtypes_rc));
+
+	/* the first that begins there */
+	high = ctx->memtypes_rc;
+	while (low < high) {
+		int mid = low + (high - low) / 2;
+
+		if (ctx->memtypes[mid].start < start)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+
+	*type = NULL;
+	for (; low < ctx->memtypes_rc &&
+	     ctx->memtypes[low].start <= last; low++) {
+		if (!*type)
+			*type = ctx->memtypes[low].type;
+		else if (*type != ctx->memtypes[low].type)
+			*type = "mixed";
+	}
+	return *type ? 0 : -ENXIO;
+}
+
+#define MODULE	"iopmem_bus"
+
+/* libkmod repeats on stderr what it returns. */
+static void say_nothing(void *data, int priority, const char *file, int line,
+			const char *fn, const char *format, va_list args)
+{
+	(void)data;
+	(void)priority;
+	(void)file;
+	(void)line;
+	(void)fn;
+	(void)format;
+	(void)args;
+}
+
+static struct kmod_ctx *kmod_start(struct iopmem_ctx *ctx)
+{
+	struct kmod_ctx *kmod = kmod_new(NULL, NULL);
+
+	if (kmod)
+		kmod_set_log_fn(kmod, say_nothing, NULL);
+	else
+		set_error(ctx, -ENOMEM, "out of memory");
+	return kmod;
+}
+
+static void module_flag(const char *path, char wanted, bool *flag)
+{
+	char buf[64];
+	int n = sysfs_read(path, buf, sizeof(buf));
+
+	*flag = n > 0 && memchr(buf, wanted, n);
+}
+
+/* "sig_id" is there if a signature is. */
+static int module_info(struct kmod_module *mod, struct iopmem_module *m)
+{
+	struct kmod_list *info = NULL, *entry;
+	const char *path = kmod_module_get_path(mod);
+	int rc;
+
+	if (!path) {
+		m->builtin = kmod_module_get_initstate(mod) == KMOD_MODULE_BUILTIN;
+		m->found = m->builtin;
+		return 0;
+	}
+	m->found = true;
+	rc = kmod_module_get_info(mod, &info);
+	if (rc < 0)
+		return rc;
+	kmod_list_foreach(entry, info)
+		if (!strcmp(kmod_module_info_get_key(entry), "sig_id"))
+			m->has_signature = true;
+	kmod_module_info_free_list(info);
+	return 0;
+}
+
+int iopmem_get_module(struct iopmem_ctx *ctx, struct iopmem_module *m)
+{
+	struct kmod_list *list = NULL;
+	struct kmod_module *mod;
+	struct kmod_ctx *kmod;
+	char state[16];
+	int rc;
+
+	*m = (struct iopmem_module){};
+	m->loaded = sysfs_read("/sys/module/" MODULE "/initstate", state,
+			       sizeof(state)) > 0;
+	module_flag("/sys/module/" MODULE "/taint", 'E', &m->taints_unsigned);
+	module_flag("/sys/module/module/parameters/sig_enforce", 'Y',
+		    &m->must_be_signed);
+
+	kmod = kmod_start(ctx);
+	if (!kmod)
+		return -ENOMEM;
+	rc = kmod_module_new_from_lookup(kmod, MODULE, &list);
+	if (rc >= 0 && list) {
+		mod = kmod_module_get_module(list);
+		rc = module_info(mod, m);
+		kmod_module_unref(mod);
+		kmod_module_unref_list(list);
+	}
+	kmod_unref(kmod);
+	if (rc < 0 && rc != -ENOENT)
+		return set_error(ctx, rc, "module " MODULE ": its file cannot be read: %s",
+				 strerror(-rc));
+	return 0;
+}
+
+static const char *what_to_do(int rc)
+{
+	switch (rc) {
+	case -EPERM:
+	case -EACCES:
+		return "be root; if locked down (Secure Boot), sign it with a key that it knows";
+	case -EKEYREJECTED:
+	case -ENOKEY:
+	case -EBADMSG:
+	case -ENOPKG:
+		return "this kernel takes signed modules only: sign it with a key that it knows";
+	case -ENOEXEC:
+	case -ENOENT:
+		return "it was built for another kernel: build and install it for this one";
+	case -EINVAL:
+		return "its parameters in modprobe.d may be wrong, the kernel log says which";
+	default:
+		return "look into the kernel log";
+	}
+}
+
+static int insert(struct iopmem_ctx *ctx, struct kmod_ctx *kmod)
+{
+	struct kmod_module *module;
+	struct kmod_list *list = NULL;
+	struct utsname kernel;
+	int rc;
+
+	uname(&kernel);
+	rc = kmod_module_new_from_lookup(kmod, MODULE, &list);
+	if (rc < 0 || !list)
+		return set_error(ctx, -ENOENT,
+				 "the module iopmem_bus is not installed for kernel %s: install it, then run depmod",
+				 kernel.release);
+	module = kmod_module_get_module(list);
+	rc = kmod_module_probe_insert_module(module, 0, NULL, NULL, NULL,
+					     NULL);
+	kmod_module_unref(module);
+	kmod_module_unref_list(list);
+	if (rc)
+		return set_error(ctx, rc,
+				 "the module iopmem_bus cannot be loaded: %s: %s",
+				 strerror(-rc), what_to_do(rc));
+	return 0;
+}
+
+int module_load(struct iopmem_ctx *ctx)
+{
+	struct kmod_ctx *kmod;
+	int rc;
+
+	if (!access(SYSFS_DRIVERS "/" DRIVER, F_OK))
+		return 0;
+	kmod = kmod_start(ctx);
+	if (!kmod)
+		return -ENOMEM;
+	rc = insert(ctx, kmod);
+	kmod_unref(kmod);
+	if (!rc && access(SYSFS_DRIVERS "/" DRIVER, F_OK))
+		return set_error(ctx, -ENODEV,
+				 "the module iopmem_bus is loaded and there is no driver iopmem: look into the kernel log");
+	return rc;
 }

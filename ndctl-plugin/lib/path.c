@@ -6,10 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "private.h"
+#include "internal.h"
 
 #define MAX_HOPS	64
-#define MAX_WHY		16
+#define MAX_REASONS	16
+
+struct reason {
+	enum iopmem_path_reason code;
+	char *text;
+};
 
 struct iopmem_path {
 	struct iopmem_ctx *ctx;
@@ -19,8 +24,8 @@ struct iopmem_path {
 	unsigned int num_hops;
 	unsigned int num_up;
 	unsigned int num_down;
-	char *why[MAX_WHY];
-	unsigned int num_why;
+	struct reason reasons[MAX_REASONS];
+	unsigned int num_reasons;
 	bool no_memory;
 };
 
@@ -49,18 +54,21 @@ static const struct {
 	{ 0x10de, 0x2f97, false }, { 0x10de, 0x2f98, false },
 };
 
-__attribute__((format(printf, 2, 3)))
-static void why(struct iopmem_path *p, const char *format, ...)
+__attribute__((format(printf, 3, 4)))
+static void add_reason(struct iopmem_path *p, enum iopmem_path_reason code,
+		       const char *format, ...)
 {
+	struct reason *reason = &p->reasons[p->num_reasons];
 	va_list args;
 
-	if (p->num_why == MAX_WHY)
+	if (p->num_reasons == MAX_REASONS)
 		return;
+	reason->code = code;
 	va_start(args, format);
-	if (vasprintf(&p->why[p->num_why], format, args) < 0)
+	if (vasprintf(&reason->text, format, args) < 0)
 		p->no_memory = true;
 	else
-		p->num_why++;
+		p->num_reasons++;
 	va_end(args);
 }
 
@@ -125,16 +133,18 @@ static bool same_host(struct iopmem_function *a, struct iopmem_function *b)
 /* What stands for a host bridge: the first function on its root bus */
 static struct iopmem_function *host_function(struct iopmem_function *fn)
 {
-	struct iopmem_function *at;
+	struct iopmem_function *first = fn->ctx->functions, *at = fn;
 
-	iopmem_function_foreach(fn->ctx, at) {
-		if (at->has_parent || !same_host(at, fn))
-			continue;
-		if ((!at->address.dev && !at->address.fn) ||
-		    iopmem_function_get_port_type(at) == IOPMEM_PORT_ROOT)
-			return at;
+	while (at->parent)
+		at = at->parent;
+	/* functions are in the order of their addresses */
+	while (at > first && !at[-1].has_parent && same_host(&at[-1], fn))
+		at--;
+	if (at->has_parent || !same_host(at, fn))
 		return NULL;
-	}
+	if ((!at->address.dev && !at->address.fn) ||
+	    iopmem_function_get_port_type(at) == IOPMEM_PORT_ROOT)
+		return at;
 	return NULL;
 }
 
@@ -144,9 +154,9 @@ static bool listed(struct iopmem_path *p, struct iopmem_function *fn, bool same)
 	size_t i;
 
 	if (!host) {
-		why(p,
-		    "nothing stands for host bridge %s: its first function is neither 00.0 nor a root port, or takes root to tell",
-		    host_of(fn));
+		add_reason(p, IOPMEM_REASON_HOST_UNKNOWN,
+			   "nothing stands for host bridge %s: its first function is neither 00.0 nor a root port, or takes root to tell",
+			   host_of(fn));
 		return false;
 	}
 	for (i = 0; i < ARRAY_SIZE(known_good); i++) {
@@ -156,16 +166,16 @@ static bool listed(struct iopmem_path *p, struct iopmem_function *fn, bool same)
 			continue;
 		if (known_good[i].same && !same)
 			break;
-		why(p,
-		    "host bridge %s (%04x:%04x) is one that Linux %s lists as passing peer-to-peer DMA",
-		    host_of(fn), host->vendor, host->device,
-		    IOPMEM_KNOWN_GOOD_KERNEL);
+		add_reason(p, IOPMEM_REASON_HOST_LISTED,
+			   "host bridge %s (%04x:%04x) is one that Linux %s lists as passing peer-to-peer DMA",
+			   host_of(fn), host->vendor, host->device,
+			   IOPMEM_KNOWN_GOOD_KERNEL);
 		return true;
 	}
-	why(p,
-	    "host bridge %s (%04x:%04x) is not one that Linux %s lists as passing peer-to-peer DMA%s",
-	    host_of(fn), host->vendor, host->device, IOPMEM_KNOWN_GOOD_KERNEL,
-	    i < ARRAY_SIZE(known_good) ? " to another host bridge" : "");
+	add_reason(p, IOPMEM_REASON_HOST_NOT_LISTED,
+		   "host bridge %s (%04x:%04x) is not one that Linux %s lists as passing peer-to-peer DMA%s",
+		   host_of(fn), host->vendor, host->device, IOPMEM_KNOWN_GOOD_KERNEL,
+		   i < ARRAY_SIZE(known_good) ? " to another host bridge" : "");
 	return false;
 }
 
@@ -173,7 +183,8 @@ static bool through_root(struct iopmem_path *p, struct iopmem_function *from,
 			 struct iopmem_function *to)
 {
 	if (cpu_get(from->ctx)->zen) {
-		why(p, "AMD processors since Zen pass peer-to-peer DMA between their root ports");
+		add_reason(p, IOPMEM_REASON_HOST_LISTED,
+			   "AMD processors since Zen pass peer-to-peer DMA between their root ports");
 		return true;
 	}
 	if (same_host(from, to))
@@ -210,16 +221,18 @@ static int look_at_acs(struct iopmem_path *p, bool *redirects, bool *blocks)
 		if (rc < 0)
 			return rc;
 		if (acs.control & IOPMEM_ACS_REQUEST_REDIRECT) {
-			why(p, "ACS at %s redirects requests upstream", fn->name);
+			add_reason(p, IOPMEM_REASON_ACS_REDIRECTS,
+				   "ACS at %s redirects requests upstream", fn->name);
 			*redirects = true;
 		} else if (acs.control & IOPMEM_ACS_COMPLETION_REDIRECT) {
-			why(p, "ACS at %s redirects completions upstream",
-			    fn->name);
+			add_reason(p, IOPMEM_REASON_ACS_REDIRECTS,
+				   "ACS at %s redirects completions upstream",
+				   fn->name);
 			*redirects = true;
 		} else if (acs.control & IOPMEM_ACS_EGRESS_CONTROL) {
-			why(p,
-			    "ACS at %s controls egress without redirecting, so that peer requests are errors where its vector says so",
-			    fn->name);
+			add_reason(p, IOPMEM_REASON_ACS_BLOCKS,
+				   "ACS at %s controls egress without redirecting, so that peer requests are errors where its vector says so",
+				   fn->name);
 			*blocks = true;
 		}
 	}
@@ -238,9 +251,10 @@ static int look_at_commands(struct iopmem_path *p)
 			return on;
 		if (on)
 			continue;
-		why(p, "bus mastering is off at %s (BusMaster-)%s",
-		    p->hops[i]->name, i ? ": it passes no requests upstream" :
-		    ": its driver, or setpci, has to switch it on");
+		add_reason(p, IOPMEM_REASON_BUS_MASTER_OFF,
+			   "bus mastering is off at %s (BusMaster-)%s",
+			   p->hops[i]->name, i ? ": it passes no requests upstream" :
+			   ": its driver, or setpci, has to switch it on");
 		p->verdict = IOPMEM_VERDICT_BLOCKED;
 	}
 	for (i = p->num_hops - p->num_down; i < p->num_hops; i++) {
@@ -249,10 +263,11 @@ static int look_at_commands(struct iopmem_path *p)
 			return on;
 		if (on)
 			continue;
-		why(p, "memory decoding is off at %s (Mem-)%s",
-		    p->hops[i]->name, i + 1 < p->num_hops ?
-		    ": it passes no requests downstream" :
-		    ": binding it switches it on");
+		add_reason(p, IOPMEM_REASON_MEMORY_OFF,
+			   "memory decoding is off at %s (Mem-)%s",
+			   p->hops[i]->name, i + 1 < p->num_hops ?
+			   ": it passes no requests downstream" :
+			   ": binding it switches it on");
 		p->verdict = IOPMEM_VERDICT_BLOCKED;
 	}
 	return 0;
@@ -267,8 +282,9 @@ static int look_at_iommu(struct iopmem_path *p, struct iopmem_function *from,
 
 	rc = iopmem_function_get_iommu_type(from, &type);
 	if (rc == -ENOENT) {
-		why(p, "%s is in no IOMMU group: addresses go out as they are",
-		    from->name);
+		add_reason(p, IOPMEM_REASON_NO_IOMMU,
+			   "%s is in no IOMMU group: addresses go out as they are",
+			   from->name);
 		return 0;
 	}
 	if (rc < 0)
@@ -283,23 +299,26 @@ static int look_at_iommu(struct iopmem_path *p, struct iopmem_function *from,
 	else
 		means =
 		"who has the group decides how addresses are translated in the root complex";
-	why(p, "the IOMMU group of %s has the type %s: %s", from->name, type,
-	    means);
+	add_reason(p, IOPMEM_REASON_IOMMU_TYPE,
+		   "the IOMMU group of %s has the type %s: %s", from->name, type,
+		   means);
 	*translates = strcmp(type, "identity") != 0;
 	if (!strcmp(type, "blocked"))
 		p->verdict = IOPMEM_VERDICT_BLOCKED;
 	return 0;
 }
 
-static int judge(struct iopmem_path *p, struct iopmem_function *from,
-		 struct iopmem_function *to)
+static int evaluate(struct iopmem_path *p, struct iopmem_function *from,
+		    struct iopmem_function *to)
 {
 	bool redirects = false, blocks = false, translates = false;
+	bool direct = false;
 	int rc, unknown;
 
 	if (from == to) {
 		p->verdict = IOPMEM_VERDICT_DIRECT;
-		why(p, "it is one and the same function");
+		add_reason(p, IOPMEM_REASON_SAME_FUNCTION,
+			   "it is one and the same function");
 		return 0;
 	}
 
@@ -315,26 +334,32 @@ static int judge(struct iopmem_path *p, struct iopmem_function *from,
 		return 0;
 
 	if (!p->common) {
-		why(p, "no bridge is above both: between them is %s",
-		    same_host(from, to) ? "the host bridge" :
-		    "more than one host bridge");
+		add_reason(p, IOPMEM_REASON_HOST_BRIDGE,
+			   "no bridge is above both: between them is %s",
+			   same_host(from, to) ? "the host bridge" :
+			   "more than one host bridge");
 	} else if (unknown) {
-		why(p, "whether ACS redirects takes root to tell");
+		add_reason(p, IOPMEM_REASON_ACS_UNKNOWN,
+			   "whether ACS redirects takes root to tell");
 		p->verdict = IOPMEM_VERDICT_UNKNOWN;
 		return 0;
 	} else if (blocks && !redirects) {
 		p->verdict = IOPMEM_VERDICT_BLOCKED;
 		return 0;
 	} else if (!redirects && !translates) {
-		p->verdict = IOPMEM_VERDICT_DIRECT;
-		why(p, "%s is above both", p->common->name);
-		return 0;
+		direct = true;
+		add_reason(p, IOPMEM_REASON_COMMON_BRIDGE,
+			   "%s is above both", p->common->name);
 	}
 
-	if (through_root(p, from, to))
+	/* bridges and processor are what it shows: nothing follows from them */
+	if (cpu_get(from->ctx)->hypervisor)
+		add_reason(p, IOPMEM_REASON_VIRTUAL_MACHINE,
+			   "in a virtual machine the hypervisor decides");
+	else if (direct)
+		p->verdict = IOPMEM_VERDICT_DIRECT;
+	else if (through_root(p, from, to))
 		p->verdict = IOPMEM_VERDICT_ROOT_COMPLEX;
-	else if (cpu_get(from->ctx)->hypervisor)
-		why(p, "in a virtual machine the hypervisor decides");
 	return 0;
 }
 
@@ -346,16 +371,16 @@ EXPORT int iopmem_path_new(struct iopmem_function *initiator,
 	int rc;
 
 	if (!p)
-		return failed(initiator->ctx, -ENOMEM, "out of memory");
-	p->ctx = initiator->ctx;
+		return set_error(initiator->ctx, -ENOMEM, "out of memory");
+	p->ctx = context_get(initiator->ctx);
 	rc = collect(p, initiator, target);
 	if (rc)
-		failed(p->ctx, rc, "%s: more than %d bridges above it",
-		       initiator->name, MAX_HOPS);
+		set_error(p->ctx, rc, "%s: more than %d bridges above it",
+			  initiator->name, MAX_HOPS);
 	else
-		rc = judge(p, initiator, target);
+		rc = evaluate(p, initiator, target);
 	if (!rc && p->no_memory)
-		rc = failed(p->ctx, -ENOMEM, "out of memory");
+		rc = set_error(p->ctx, -ENOMEM, "out of memory");
 	if (rc) {
 		iopmem_path_free(p);
 		return rc;
@@ -368,8 +393,9 @@ EXPORT void iopmem_path_free(struct iopmem_path *path)
 {
 	if (!path)
 		return;
-	while (path->num_why)
-		free(path->why[--path->num_why]);
+	while (path->num_reasons)
+		free(path->reasons[--path->num_reasons].text);
+	context_put(path->ctx);
 	free(path);
 }
 
@@ -378,7 +404,22 @@ EXPORT enum iopmem_verdict iopmem_path_get_verdict(struct iopmem_path *path)
 	return path->verdict;
 }
 
-EXPORT struct iopmem_function *iopmem_path_get_common(struct iopmem_path *path)
+EXPORT const char *iopmem_verdict_text(enum iopmem_verdict verdict)
+{
+	switch (verdict) {
+	case IOPMEM_VERDICT_UNKNOWN:
+		return "unknown";
+	case IOPMEM_VERDICT_DIRECT:
+		return "direct";
+	case IOPMEM_VERDICT_ROOT_COMPLEX:
+		return "root-complex";
+	case IOPMEM_VERDICT_BLOCKED:
+		return "blocked";
+	}
+	return NULL;
+}
+
+struct iopmem_function *iopmem_path_get_common(struct iopmem_path *path)
 {
 	return path->common;
 }
@@ -389,8 +430,14 @@ iopmem_path_get_function(struct iopmem_path *path, unsigned int index)
 	return index < path->num_hops ? path->hops[index] : NULL;
 }
 
-EXPORT const char *iopmem_path_get_why(struct iopmem_path *path,
-				       unsigned int index)
+EXPORT int iopmem_path_get_reason(struct iopmem_path *path, unsigned int index)
 {
-	return index < path->num_why ? path->why[index] : NULL;
+	return index < path->num_reasons ? (int)path->reasons[index].code :
+		-ENODATA;
+}
+
+EXPORT const char *iopmem_path_get_reason_text(struct iopmem_path *path,
+					       unsigned int index)
+{
+	return index < path->num_reasons ? path->reasons[index].text : NULL;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Which nd region is made of which BAR, and its labels */
+/* Which nd region is made of which BAR, and what it tells of the BAR */
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -9,7 +9,7 @@
 #include <linux/ndctl.h>
 #include <ndctl/libndctl.h>
 
-#include "private.h"
+#include "internal.h"
 
 #define PROVIDER	"iopmem-"
 
@@ -39,7 +39,22 @@ static void region_read(struct iopmem_function *fn,
 	bar->region.ndctl = region;
 }
 
-void regions_read(struct iopmem_ctx *ctx)
+EXPORT struct ndctl_ctx *iopmem_get_ndctl(struct iopmem_ctx *ctx)
+{
+	int rc;
+
+	if (ctx->ndctl)
+		return ctx->ndctl;
+	rc = ndctl_new(&ctx->ndctl);
+	if (rc) {
+		ctx->ndctl = NULL;
+		set_error(ctx, rc, "libndctl does not start: %s",
+			  strerror(-rc));
+	}
+	return ctx->ndctl;
+}
+
+static void regions_read(struct iopmem_ctx *ctx)
 {
 	struct ndctl_bus *bus;
 
@@ -69,8 +84,13 @@ void regions_read(struct iopmem_ctx *ctx)
 	}
 }
 
-EXPORT struct ndctl_bus *
-iopmem_function_get_ndctl_bus(struct iopmem_function *fn)
+void regions_reset(struct iopmem_ctx *ctx)
+{
+	if (ctx->ndctl)
+		ndctl_unref(ctx->ndctl);
+}
+
+struct ndctl_bus *iopmem_function_get_ndctl_bus(struct iopmem_function *fn)
 {
 	regions_read(fn->ctx);
 	return fn->ndctl_bus;
@@ -82,7 +102,7 @@ EXPORT struct iopmem_region *iopmem_bar_get_region(struct iopmem_bar *bar)
 	return bar->region.ndctl ? &bar->region : NULL;
 }
 
-EXPORT struct iopmem_bar *iopmem_region_get_bar(struct iopmem_region *region)
+struct iopmem_bar *iopmem_region_get_bar(struct iopmem_region *region)
 {
 	return region->bar;
 }
@@ -91,6 +111,62 @@ EXPORT struct ndctl_region *
 iopmem_region_get_ndctl(struct iopmem_region *region)
 {
 	return region->ndctl;
+}
+
+/* Only of a region, and only for root */
+static int address_from_region(struct iopmem_bar *bar, uint64_t *address)
+{
+	struct iopmem_function *fn = bar->fn;
+	char path[PATH_MAX], buf[64];
+	struct text t;
+	int n;
+
+	if (!iopmem_bar_get_region(bar))
+		return set_error(fn->ctx, -ENOENT,
+				 "%s: BAR %u: nothing tells its bus address until the function is bound",
+				 fn->name, bar->index);
+	snprintf(path, sizeof(path), SYSFS_ND "/%s/iopmem/bus_address",
+		 ndctl_region_get_devname(bar->region.ndctl));
+	n = sysfs_read(path, buf, sizeof(buf));
+	if (n == -EACCES)
+		return set_error(fn->ctx, n,
+				 "%s: BAR %u: its bus address needs root",
+				 fn->name, bar->index);
+	if (n < 0)
+		return set_error(fn->ctx, n, "%s: %s", path, strerror(-n));
+	t = (struct text){ buf, buf + n };
+	if (text_0x(&t, address) || !text_is_empty(&t))
+		return set_error(fn->ctx, -EINVAL, "%s: '%s' is no address", path,
+				 buf);
+	return 0;
+}
+
+EXPORT int iopmem_bar_get_bus_address(struct iopmem_bar *bar,
+				      uint64_t *address)
+{
+	struct iopmem_function *fn = bar->fn;
+	int rc;
+
+	if (!iopmem_bar_is_assigned(bar))
+		return set_error(fn->ctx, -ENXIO,
+				 "%s: BAR %u: no address assigned, try pci=realloc",
+				 fn->name, bar->index);
+	rc = bar_register(bar, address);
+	if (rc || *address)
+		return rc;
+	/* the registers of a virtual function say nothing */
+	return address_from_region(bar, address);
+}
+
+bool iopmem_bar_is_cached(struct iopmem_bar *bar)
+{
+	char path[PATH_MAX], buf[8];
+
+	if (!iopmem_bar_get_region(bar))
+		return false;
+	snprintf(path, sizeof(path), SYSFS_ND "/%s/iopmem/cached",
+		 ndctl_region_get_devname(bar->region.ndctl));
+	return sysfs_read(path, buf, sizeof(buf)) > 0 && buf[0] == '1';
 }
 
 /* As the driver does: is there the signature of an index block? */
@@ -109,7 +185,7 @@ static bool has_index(struct ndctl_cmd *cmd)
 	return false;
 }
 
-EXPORT int iopmem_region_get_labels(struct iopmem_region *region)
+int iopmem_region_get_labels(struct iopmem_region *region)
 {
 	struct iopmem_function *fn = region->bar->fn;
 	struct ndctl_dimm *dimm = ndctl_region_get_first_dimm(region->ndctl);
@@ -118,24 +194,24 @@ EXPORT int iopmem_region_get_labels(struct iopmem_region *region)
 	int rc;
 
 	if (!dimm)
-		return failed(fn->ctx, -EIO, "%s: BAR %u: region without a dimm, report it",
-			      fn->name, region->bar->index);
+		return set_error(fn->ctx, -EIO, "%s: BAR %u: region without a dimm, report it",
+				 fn->name, region->bar->index);
 	if (!ndctl_dimm_is_cmd_supported(dimm, ND_CMD_GET_CONFIG_DATA))
 		return IOPMEM_LABELS_NONE;
 
 	/* libndctl says little about why */
 	snprintf(path, sizeof(path), "/dev/%s", ndctl_dimm_get_devname(dimm));
 	if (access(path, R_OK | W_OK) && errno == ENOENT)
-		return failed(fn->ctx, -ENOENT,
-			      "%s: is not there, does udev run?", path);
+		return set_error(fn->ctx, -ENOENT,
+				 "%s: is not there, does udev run?", path);
 	if (access(path, R_OK | W_OK))
-		return failed(fn->ctx, -EACCES,
-			      "%s: reading labels needs root", path);
+		return set_error(fn->ctx, -EACCES,
+				 "%s: reading labels needs root", path);
 	cmd = ndctl_dimm_read_label_index(dimm);
 	if (!cmd)
-		return failed(fn->ctx, -EIO,
-			      "%s: its labels cannot be read, look into the kernel log",
-			      path);
+		return set_error(fn->ctx, -EIO,
+				 "%s: its labels cannot be read, look into the kernel log",
+				 path);
 	if (!has_index(cmd))
 		rc = IOPMEM_LABELS_BLANK;
 	else if (ndctl_dimm_validate_labels(dimm) < 0)

@@ -21,15 +21,33 @@
  *	isblock	what is opened is one
  *	claimed=PATH	the kernel has it for itself
  *	hurry	with the library's own patience
+ *	nofork	no process can be started
+ *	drive=MAJOR:MINOR,PATH	a block device that O_DIRECT can be used with
+ *	sector=BYTES	its logical blocks, if not 512
+ *
+ * and of that drive's transfers to and from what is mapped:
+ *
+ *	arrives=BYTES	no more of each than that, though all of it is reported
+ *	wrong=OFFSET	one byte of each is another one
+ *	refused=ERRNO	each fails with
+ *	short=BYTES	no more at a time
+ *	onlyread, onlywrite	only what comes from the drive, or goes to it, is such
+ *	changing=TIMES	so often, what is read from the drive into memory is changed
+ *	forgets	msync has what was stored in the mapping gone
+ *	nosync=ERRNO	msync fails with
+ *	vanishes	at msync the CPU finds no memory where it is mapped
+ *	interrupts	SIGINT comes meanwhile
  *
  * Numbers as in C. FIEMAP is given two extents at a time. What is mapped is the
- * file; only pagemap is another.
+ * file; only pagemap is another. With FAKE, random bytes are the same each time.
  */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <signal.h>
+#include <spawn.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -38,6 +56,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -49,6 +68,7 @@
 #define PAGE		4096
 #define A_TIME		2	/* extents */
 #define PATIENCE	20	/* times the library's */
+#define WRONG	0x5a	/* neither as it should be, nor its complement */
 
 /* Not those of a process, and not what a program reads for itself */
 static const char *const of_machine[] = {
@@ -57,6 +77,7 @@ static const char *const of_machine[] = {
 };
 
 static char *mapped;
+static size_t mapped_length;
 static off_t mapped_offset;
 
 /* What follows "KEY=" for the nth time, or NULL */
@@ -163,6 +184,10 @@ int ioctl(int fd, unsigned long request, ...)
 	va_end(args);
 	if (request == FS_IOC_FIEMAP)
 		return fiemap(arg);
+	if (request == BLKSSZGET && value("drive=", 0)) {
+		*(int *)arg = value("sector=", 0) ? number("sector=") : 512;
+		return 0;
+	}
 	if (request == FS_IOC_FSGETXATTR && value("realtime", 0)) {
 		*(struct fsxattr *)arg =
 			(struct fsxattr){ .fsx_xflags = FS_XFLAG_REALTIME };
@@ -179,6 +204,7 @@ void *mmap(void *addr, size_t length, int prot, int flags, int fd,
 
 	if (flags & MAP_SHARED && fd >= 0) {
 		mapped = p;
+		mapped_length = length;
 		mapped_offset = offset;
 	}
 	return p;
@@ -224,20 +250,114 @@ static bool is_pagemap(int fd)
 	return name && !strcmp(name, "/pagemap");
 }
 
+static bool is_mapped(const void *buf)
+{
+	return mapped && (const char *)buf >= mapped &&
+		(const char *)buf < mapped + mapped_length;
+}
+
+static size_t least(size_t count, const char *key)
+{
+	return value(key, 0) && count > number(key) ? number(key) : count;
+}
+
+/* From or to the drive, and @card, which is mapped. */
+static ssize_t dma(bool to_drive, int fd, void *card, size_t count, off_t offset)
+{
+	typeof(pread) *get = dlsym(RTLD_NEXT, "pread64");
+	typeof(pwrite) *put = dlsym(RTLD_NEXT, "pwrite64");
+	bool faulty = !value(to_drive ? "onlyread" : "onlywrite", 0);
+	size_t arrives;
+	char *data;
+	ssize_t n;
+
+	if (value("interrupts", 0))
+		raise(SIGINT);
+	if (faulty && value("refused=", 0)) {
+		errno = number("refused=");
+		return -1;
+	}
+	count = least(count, "short=");
+	arrives = faulty ? least(count, "arrives=") : count;
+	data = malloc(count);
+	if (!data)
+		abort();
+	if (to_drive)
+		memcpy(data, card, count);
+	else if (get(fd, data, count, offset) != (ssize_t)count)
+		abort();
+	if (faulty && value("wrong=", 0) && number("wrong=") < count)
+		data[number("wrong=")] ^= WRONG;
+	if (!to_drive)
+		memcpy(card, data, arrives);
+	n = to_drive ? put(fd, data, arrives, offset) : (ssize_t)arrives;
+	free(data);
+	return n < 0 ? n : (ssize_t)count;
+}
+
 ssize_t pread(int fd, void *buf, size_t count, off_t offset)
 {
 	typeof(pread) *real = dlsym(RTLD_NEXT, "pread64");
+	static unsigned int changes;
 	uint64_t *entries = buf;
+	ssize_t n;
 	size_t i;
 
-	if (!getenv("FAKE") || !is_pagemap(fd))
-		return real(fd, buf, count, offset);
+	if (getenv("FAKE") && is_mapped(buf))
+		return dma(false, fd, buf, count, offset);
+	if (!getenv("FAKE") || !is_pagemap(fd)) {
+		n = real(fd, buf, count, offset);
+		if (n > 0 && changes < number("changing="))
+			*(char *)buf ^= ++changes % 255 + 1;
+		return n;
+	}
 	for (i = 0; i < count / sizeof(*entries); i++) {
 		uint64_t at = (offset / sizeof(*entries) + i) * PAGE;
 
 		entries[i] = entry(at - (uintptr_t)mapped + mapped_offset);
 	}
 	return count;
+}
+
+ssize_t pwrite(int fd, const void *buf, size_t count, off_t offset)
+{
+	typeof(pwrite) *real = dlsym(RTLD_NEXT, "pwrite64");
+
+	if (getenv("FAKE") && is_mapped(buf))
+		return dma(true, fd, (void *)buf, count, offset);
+	return real(fd, buf, count, offset);
+}
+
+/* What is random is the same each time. */
+ssize_t getrandom(void *buf, size_t size, unsigned int flags)
+{
+	typeof(getrandom) *real = dlsym(RTLD_NEXT, "getrandom");
+	static uint32_t state = 1;
+	unsigned char *p = buf;
+	size_t i;
+
+	if (!getenv("FAKE"))
+		return real(buf, size, flags);
+	for (i = 0; i < size; i++) {
+		state = state * 1664525 + 1013904223;
+		p[i] = state >> 24;
+	}
+	return size;
+}
+
+int msync(void *addr, size_t length, int flags)
+{
+	typeof(msync) *real = dlsym(RTLD_NEXT, "msync");
+
+	if (value("nosync=", 0)) {
+		errno = number("nosync=");
+		return -1;
+	}
+	if (value("vanishes", 0))
+		raise(SIGBUS);
+	if (value("forgets", 0))
+		memset(addr, 0, length);
+	return real(addr, length, flags);
 }
 
 /* Where the file is in truth */
@@ -270,7 +390,11 @@ static int do_open(const char *name, const char *path, int flags, mode_t mode)
 {
 	open_fn real = (open_fn)dlsym(RTLD_NEXT, name);
 	char buf[PATH_MAX];
+	const char *drive = value("drive=", 0);
 
+	/* tmpfs may have no O_DIRECT */
+	if (drive && is_path(path, strchr(drive, ',') + 1))
+		flags &= ~O_DIRECT;
 	if (flags & O_EXCL && !(flags & O_CREAT) &&
 	    is_path(path, value("claimed=", 0))) {
 		errno = EBUSY;
@@ -333,7 +457,7 @@ FILE *fopen_plain(const char *path, const char *mode)
 int stat(const char *restrict path, struct stat *restrict st)
 {
 	typeof(stat) *real = dlsym(RTLD_NEXT, "stat64");
-	const char *v = value("block=", 0);
+	const char *v = value("block=", 0) ?: value("drive=", 0);
 	unsigned int major, minor;
 	int at;
 
@@ -353,4 +477,31 @@ int poll(struct pollfd *fds, nfds_t n, int ms)
 	if (getenv("FAKE_PROC") && !value("hurry", 0) && ms > 0)
 		ms *= PATIENCE;
 	return real(fds, n, ms);
+}
+
+static void check_fork(void)
+{
+	if (!value("nofork", 0))
+		return;
+	fputs("fake: a process is started\n", stderr);
+	_exit(1);
+}
+
+pid_t fork(void)
+{
+	typeof(fork) *real = dlsym(RTLD_NEXT, "fork");
+
+	check_fork();
+	return real();
+}
+
+int posix_spawn(pid_t *restrict pid, const char *restrict path,
+		const posix_spawn_file_actions_t *restrict actions,
+		const posix_spawnattr_t *restrict attr,
+		char *const argv[restrict], char *const env[restrict])
+{
+	typeof(posix_spawn) *real = dlsym(RTLD_NEXT, "posix_spawn");
+
+	check_fork();
+	return real(pid, path, actions, attr, argv, env);
 }

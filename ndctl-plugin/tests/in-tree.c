@@ -5,6 +5,7 @@
  * have nothing to do with the machine, and of DIR
  *
  *	sys, dev, boot, lib/modules	as the folders of these names
+ *	pci.ids		as /usr/share/misc/pci.ids, if it is there
  *	proc/NAME	as /proc/NAME, by fake.c, whose library is FAKE_SO: there are
  *			names that the kernel may not have, so that nothing can be
  *			mounted over them
@@ -45,6 +46,9 @@ static const char *const hidden[] = {
 
 /* What is not taken from its /usr/lib, or its /lib if that is another */
 static const char *const hidden_in_lib[] = { "modules", "modprobe.d", NULL };
+
+/* What is not taken from its /usr/share/misc */
+static const char *const hidden_in_misc[] = { "pci.ids", "pci.ids.gz", NULL };
 
 /* What the dynamic linker and Debian's programs read in /etc */
 static const char *const kept_in_etc[] = { "ld.so.cache", "alternatives" };
@@ -145,18 +149,23 @@ static void mirror(const char *folder, const char *const *without)
 	closedir(dir);
 }
 
-/* A folder whose "lib" has to do with the kernel */
-static void mirror_lib(const char *name)
+static void bind_host(const char *name)
 {
-	static const char *const lib[] = { "lib", NULL };
-
 	bind_folder(text("/%s", name), text(ROOT HOST "/%s", name));
-	if (!strcmp(name, "lib")) {
-		mirror("lib", hidden_in_lib);
-	} else {
-		mirror(name, lib);
-		mirror(text("%s/lib", name), hidden_in_lib);
-	}
+}
+
+/* /usr, where "lib" has to do with the kernel, and "misc" names devices */
+static void mirror_usr(void)
+{
+	static const char *const folders[] = { "lib", "share", NULL };
+	static const char *const misc[] = { "misc", NULL };
+
+	bind_host("usr");
+	mirror("usr", folders);
+	mirror("usr/lib", hidden_in_lib);
+	mirror("usr/share", misc);
+	if (!access("/usr/share/misc", F_OK))
+		mirror("usr/share/misc", hidden_in_misc);
 }
 
 /* An entry of the host's root */
@@ -173,8 +182,11 @@ static void take(const char *name)
 		n = readlink(host, target, sizeof(target) - 1);
 		target[n < 0 ? 0 : n] = 0;
 		link_to(target, path);
-	} else if (!strcmp(name, "usr") || !strcmp(name, "lib")) {
-		mirror_lib(name);
+	} else if (!strcmp(name, "usr")) {
+		mirror_usr();
+	} else if (!strcmp(name, "lib")) {
+		bind_host("lib");
+		mirror("lib", hidden_in_lib);
 	} else if (S_ISDIR(st.st_mode)) {
 		bind_folder(host, path);
 	}
@@ -231,6 +243,10 @@ static void take_tree(const char *tree)
 	bind_folder(text("%s/boot", tree), ROOT "/boot");
 	/* through the link if there is only one "lib" */
 	bind_folder(text("%s/lib/modules", tree), ROOT "/lib/modules");
+	if (!access(text("%s/pci.ids", tree), F_OK)) {
+		make_folder(ROOT "/usr/share/misc");
+		bind_file(text("%s/pci.ids", tree), ROOT "/usr/share/misc/pci.ids");
+	}
 	bind_folder(text("%s/sys", tree), ROOT "/sys");
 }
 

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The functions that the command line names, by lspci's own parsers */
+#include <stdlib.h>
+#include <string.h>
+
+#include <pci/pci.h>
+
+#include "cmd.h"
+
+#define MAX_SPEC	63	/* what libpci's parsers take */
+
+/* For libpci, whose parsers take no const. false: it is too long for them. */
+static bool copy_spec(char *copy, const char *text)
+{
+	size_t len = strlen(text);
+
+	if (len > MAX_SPEC)
+		return false;
+	memcpy(copy, text, len + 1);
+	return true;
+}
+
+/* libpci does not notice when a domain is too large for its int. */
+static bool is_slot(const char *text, struct pci_filter *f)
+{
+	char copy[MAX_SPEC + 1];
+
+	pci_filter_init(NULL, f);
+	return copy_spec(copy, text) &&
+		strspn(text, "0123456789abcdefABCDEF") <= 8 &&
+		!pci_filter_parse_slot(f, copy) &&
+		(f->domain >= 0 || f->bus >= 0 || f->slot >= 0 || f->func >= 0);
+}
+
+static bool is_id(const char *text, struct pci_filter *f)
+{
+	char copy[MAX_SPEC + 1];
+
+	pci_filter_init(NULL, f);
+	return copy_spec(copy, text) && !pci_filter_parse_id(f, copy) &&
+		(f->vendor >= 0 || f->device >= 0 || f->device_class >= 0 ||
+		 f->prog_if >= 0);
+}
+
+/* Its last part is a whole address. */
+static bool is_path(const char *text, struct pci_filter *f)
+{
+	char *copy = strdup(text), *last;
+	size_t len = strlen(text);
+	bool is;
+
+	while (copy && len && copy[len - 1] == '/')
+		copy[--len] = 0;
+	last = copy ? strrchr(copy, '/') : NULL;
+	is = last && is_slot(last + 1, f) && f->domain >= 0 && f->bus >= 0 &&
+		f->slot >= 0 && f->func >= 0;
+	free(copy);
+	return is;
+}
+
+/*
+ * lspci has an option for addresses and one for ids. Here the number of digits
+ * tells "1af4:1110" and "001c:" from "01:00" and "1c:".
+ */
+static bool parse(const char *text, struct pci_filter *f)
+{
+	const char *colon = strchr(text, ':');
+
+	if (strchr(text, '/'))
+		return is_path(text, f);
+	if (colon && !strchr(colon + 1, ':') && colon - text > 2)
+		return is_id(text, f);
+	return is_slot(text, f) || is_id(text, f);
+}
+
+/* -1 in a filter is anything. */
+static bool is_one_of(const struct pci_filter *f, struct iopmem_function *fn)
+{
+	const struct {
+		int wanted;
+		unsigned int is;
+	} fields[] = {
+		{ f->domain, iopmem_function_get_domain(fn) },
+		{ f->bus, iopmem_function_get_bus_number(fn) },
+		{ f->slot, iopmem_function_get_device_number(fn) },
+		{ f->func, iopmem_function_get_function_number(fn) },
+		{ f->vendor, iopmem_function_get_vendor(fn) },
+		{ f->device, iopmem_function_get_device(fn) },
+		{ f->prog_if, iopmem_function_get_class(fn) & 0xff },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(fields); i++)
+		if (fields[i].wanted >= 0 &&
+		    (unsigned int)fields[i].wanted != fields[i].is)
+			return false;
+	return f->device_class < 0 ||
+		!((f->device_class ^ iopmem_function_get_class(fn) >> 8) &
+		  f->device_class_mask);
+}
+
+int specs_read(struct iopmem_ctx *ctx, char **texts, int n,
+	       struct specs *specs)
+{
+	struct iopmem_function *fn;
+	int i;
+
+	*specs = (struct specs){ .n = n };
+	if (!n)
+		return EXIT_OK;
+	specs->filters = calloc(n, sizeof(*specs->filters));
+	if (!specs->filters)
+		return print_error(EXIT_FAILED, "out of memory");
+	for (i = 0; i < n; i++)
+		if (!parse(texts[i], &specs->filters[i]))
+			return print_error(EXIT_USAGE,
+					   "'%s' names no function: give an address (0000:01:00.0 or 01:00), ids (1af4:1110 or 1af4:) or a path in sysfs",
+					   texts[i]);
+	for (i = 0; i < n; i++) {
+		iopmem_function_foreach(ctx, fn)
+			if (is_one_of(&specs->filters[i], fn))
+				break;
+		if (!fn)
+			return print_error(EXIT_NOT_FOUND,
+					   "'%s' is not in this machine, 'ndctl-iopmem list --all' shows what is",
+					   texts[i]);
+	}
+	return EXIT_OK;
+}
+
+bool specs_match(const struct specs *specs, struct iopmem_function *fn)
+{
+	int i;
+
+	for (i = 0; i < specs->n; i++)
+		if (is_one_of(&specs->filters[i], fn))
+			return true;
+	return specs->n == 0;
+}
+
+void specs_free(struct specs *specs)
+{
+	free(specs->filters);
+}

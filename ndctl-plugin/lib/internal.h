@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the library's files have of each other. Each file calls only those before
+ * it in the list of meson.build: tests/layers looks.
+ */
+#ifndef _IOPMEM_INTERNAL_H_
+#define _IOPMEM_INTERNAL_H_
+
+#include "parse/parse.h"
+#include "private.h"
+#include "util.h"
+
+#define EXPORT	__attribute__((visibility("default")))
+
+#define SYSFS_PCI	"/sys/bus/pci/devices"
+#define SYSFS_ND	"/sys/bus/nd/devices"
+#define SYSFS_DRIVERS	"/sys/bus/pci/drivers"
+#define DRIVER		"iopmem"
+#define MIN_BAR_SIZE	(4ull << 20)
+#define SYSFS_MAX	4096	/* the most that an attribute holds */
+
+struct pci_access;
+struct pci_dev;
+
+struct iopmem_region {
+	struct iopmem_bar *bar;
+	struct ndctl_region *ndctl;
+};
+
+struct iopmem_bar {
+	struct iopmem_function *fn;
+	unsigned int index;
+	struct resource res;
+	struct iopmem_region region;	/* if region.ndctl */
+};
+
+/**
+ * struct iopmem_function - a PCI function
+ * @config: the configuration space, as far as it was read
+ * @config_len: its length, or a negative errno
+ * @config_tried: the most that was asked for
+ * @pci: libpci's, which has @config for its cache
+ */
+struct iopmem_function {
+	struct iopmem_ctx *ctx;
+	struct address address;
+	char name[24];
+	char *syspath;
+	char *host_bridge;
+	char *driver;
+	bool has_parent;
+	struct address parent_address;
+	struct iopmem_function *parent;
+	struct iopmem_function *first_child;
+	struct iopmem_function *next_sibling;
+	unsigned int vendor;
+	unsigned int device;
+	unsigned int class;
+	bool names_read;
+	char *vendor_name;
+	char *device_name;
+	struct iopmem_bar bars[NUM_BARS];
+	struct ndctl_bus *ndctl_bus;
+	uint8_t *config;
+	int config_len;
+	int config_tried;
+	struct pci_dev *pci;
+};
+
+/**
+ * struct iopmem_ctx - one reading of the machine
+ * @destroy: frees all of it, see context.c
+ * @skipped: result of the scan, @scan_error its message
+ * @pci_rc: of starting libpci
+ * @names_failed: libpci cannot read pci.ids
+ * @bar_mask: the module's parameter bars
+ * @memtypes_rc: number of @memtypes, or a negative errno
+ * @mtrrs_rc: the same of @mtrrs
+ * @kconfig: the running kernel's options, or NULL
+ */
+struct iopmem_ctx {
+	int refs;
+	void (*destroy)(struct iopmem_ctx *ctx);
+	char error[512];
+	iopmem_log_fn log_fn;
+	int log_priority;
+	iopmem_wait_fn wait_fn;
+	void *wait_data;
+
+	bool scanned;
+	int skipped;
+	char scan_error[512];
+	struct iopmem_function *functions;
+	size_t num_functions;
+
+	struct ndctl_ctx *ndctl;
+	bool regions_read;
+
+	bool pci_tried;
+	int pci_rc;
+	bool names_failed;
+	struct pci_access *pci;
+
+	bool bar_mask_read;
+	unsigned int bar_mask;
+
+	bool memtypes_read;
+	int memtypes_rc;
+	struct memtype *memtypes;
+
+	bool mtrrs_read;
+	int mtrrs_rc;
+	struct memtype *mtrrs;
+	bool cpu_read;
+	struct cpu cpu;
+	bool kconfig_tried;
+	char *kconfig;
+	size_t kconfig_len;
+};
+
+/* machine.c */
+const struct cpu *cpu_get(struct iopmem_ctx *ctx);
+/*
+ * What the kernel's list, and the MTRRs, have from @start to @last. Errors: those
+ * of iopmem_bar_get_memory_type() and iopmem_bar_get_mtrr_type(); -ENXIO is
+ * without a message.
+ */
+int memory_type(struct iopmem_ctx *ctx, uint64_t start, uint64_t last,
+		const char **type);
+int mtrr_type(struct iopmem_ctx *ctx, uint64_t start, uint64_t last,
+	      const char **type);
+/* Load the module, unless the driver is there. */
+int module_load(struct iopmem_ctx *ctx);
+void machine_reset(struct iopmem_ctx *ctx);
+
+/* pci.c */
+void functions_reset(struct iopmem_ctx *ctx);
+struct iopmem_function *function_find(struct iopmem_ctx *ctx,
+				      const struct address *a);
+/* The address in the BAR's register, 0 if that says nothing */
+int bar_register(struct iopmem_bar *bar, uint64_t *address);
+
+/* region.c */
+void regions_reset(struct iopmem_ctx *ctx);
+
+/* users.c */
+/* As many as fit in a line */
+void users_describe(struct iopmem_users *users, char *buf, size_t size);
+
+#endif /* _IOPMEM_INTERNAL_H_ */

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Parsers of what comes from outside. They touch nothing but the given buffer,
+ * which need not end in a NUL: each is fuzzed. They return -EINVAL for what is
+ * malformed, unless said otherwise.
+ */
+#ifndef _IOPMEM_PARSE_H_
+#define _IOPMEM_PARSE_H_
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../util.h"
+
+#define IORESOURCE_IO		0x00000100
+#define IORESOURCE_MEM		0x00000200
+#define IORESOURCE_PREFETCH	0x00002000
+#define IORESOURCE_MEM_64	0x00100000
+#define IORESOURCE_UNSET	0x20000000
+
+/* proc.c */
+
+/**
+ * struct cpu - what /proc/cpuinfo tells
+ * @hypervisor: in a virtual machine
+ * @zen: AMD family 17h or later
+ * @address_bits: of a physical address for which x86 can have struct pages and a
+ *	direct map at most, 64 if the text does not tell
+ */
+struct cpu {
+	bool hypervisor;
+	bool zen;
+	unsigned int address_bits;
+};
+
+void parse_cpuinfo(const char *buf, size_t len, struct cpu *cpu);
+
+/* /sys/kernel/debug/x86/pat_memtype_list */
+struct memtype {
+	uint64_t start;
+	uint64_t end;		/* the first address after it */
+	const char *type;	/* a constant */
+};
+
+/* Sets *@list, to be freed, sorted by start; returns the number. */
+int parse_memtypes(const char *buf, size_t len, struct memtype **list);
+
+/* /proc/mtrr, in the words of the list of memory types */
+
+/* Sets *@list, to be freed, in the order of the text; returns the number. */
+int parse_mtrrs(const char *buf, size_t len, struct memtype **list);
+/* -ENXIO if none of them covers anything of it: it has the default type. */
+int mtrrs_type(const struct memtype *list, int n, uint64_t start, uint64_t last,
+	       const char **type);
+
+/* What follows the priority and the like in a record of /dev/kmsg */
+int parse_kmsg(const char *buf, size_t len, struct text *message);
+
+/* sysfs.c */
+
+struct address {
+	uint32_t domain;
+	uint8_t bus;
+	uint8_t dev;
+	uint8_t fn;
+};
+
+int parse_address(const char *buf, size_t len, struct address *a);
+int address_compare(const struct address *a, const struct address *b);
+
+struct spec {
+	bool by_id;
+	struct address address;
+	uint16_t vendor;
+	uint16_t device;
+};
+
+/* Address, short address, vendor:device, or a path that ends in an address. */
+int parse_spec(const char *buf, size_t len, struct spec *s);
+
+/*
+ * Where a function sits, from its link in /sys/bus/pci/devices: the bridge
+ * above (has_parent), and the name of the host bridge within @buf.
+ */
+struct place {
+	bool has_parent;
+	struct address parent;
+	const char *host_bridge;
+	size_t host_bridge_len;
+};
+
+int parse_place(const char *buf, size_t len, struct place *p);
+
+/* The attribute "resource", the first six lines */
+struct resource {
+	uint64_t start;
+	uint64_t end;
+	uint64_t flags;
+};
+
+#define NUM_BARS	6
+
+int parse_resource(const char *buf, size_t len, struct resource res[NUM_BARS]);
+
+/* "16.0 GT/s PCIe" in units of 0.1 GT/s; "Unknown" is 0 */
+int parse_link_speed(const char *buf, size_t len, unsigned int *speed);
+
+/* The attribute "type" of an IOMMU group */
+int parse_iommu_type(const char *buf, size_t len, const char **type);
+
+/*
+ * A block or character device's folder, without links
+ *
+ * The region's name within @buf; @device_len bytes of @buf are the folder of
+ * the namespace or of what claims it. -ENOENT if it is below no region.
+ */
+struct nd_path {
+	const char *region;
+	size_t region_len;
+	size_t device_len;
+	bool is_btt;
+	bool is_partition;
+};
+
+int parse_nd_path(const char *buf, size_t len, struct nd_path *p);
+
+/* "259:0" */
+int parse_dev(const char *buf, size_t len, unsigned int *major,
+	      unsigned int *minor);
+
+/* config.c */
+
+/* A kernel's .config. 'y', 'm', else 'n'. */
+char parse_kconfig(const char *buf, size_t len, const char *name);
+bool is_kconfig(const char *buf, size_t len);
+
+/* /sys/kernel/security/lockdown */
+int parse_lockdown(const char *buf, size_t len, const char **level);
+
+/* The module's parameter bars, as in "2,4-5" */
+int parse_bars(const char *buf, size_t len, unsigned int *mask);
+
+/* file.c */
+
+/*
+ * What FS_IOC_FIEMAP has filled in, from @at on
+ *
+ * Adds to the pieces, and moves @at to where they end; what is contiguous is
+ * one piece. To be called again while @at is below @end.
+ * -EOPNOTSUPP, with *@why, if at @at there is nothing that a device could use.
+ */
+struct piece {
+	uint64_t logical;	/* in the file */
+	uint64_t physical;	/* on its block device */
+	uint64_t length;
+};
+
+struct pieces {
+	struct piece *list;	/* to be freed */
+	size_t n;
+	size_t room;
+	uint64_t at;
+	uint64_t end;
+};
+
+int parse_fiemap(const void *buf, size_t len, struct pieces *p,
+		 const char **why);
+
+/*
+ * /proc/self/pagemap: the physical address of page @index of those in @buf
+ * -ENXIO if there is no page, -EPERM if its address is kept from us.
+ */
+int parse_pagemap(const void *buf, size_t len, size_t index,
+		  uint64_t page_size, uint64_t *address);
+
+#endif /* _IOPMEM_PARSE_H_ */
