@@ -185,6 +185,14 @@ static void queries(char **argv)
 	iopmem_function_unbind(fn, 0);
 }
 
+/* Without asking before */
+static void bind(char **argv)
+{
+	int rc = iopmem_function_bind(function(argv[0]), 0);
+
+	printf("%s: %s\n", rc == -ENODEV ? "-ENODEV" : "?", iopmem_get_error(ctx));
+}
+
 static bool wait_no_longer(struct iopmem_ctx *ctx, const char *message,
 			   void *data)
 {
@@ -305,6 +313,7 @@ static const struct {
 	int argc;
 	void (*run)(char **argv);
 } scenarios[] = {
+	{ "bind", 1, bind },
 	{ "flags", 1, flags },
 	{ "leave", 1, leave },
 	{ "log", 1, log_place },
