@@ -737,7 +737,8 @@ static void look_up_name(void *data)
 	struct iopmem_function *fn = job->fn;
 
 	job->name = pci_lookup_name(fn->ctx->pci, job->buf, sizeof(job->buf),
-				    job->what | PCI_LOOKUP_NO_NUMBERS,
+				    job->what | PCI_LOOKUP_NO_NUMBERS |
+				    PCI_LOOKUP_NO_HWDB,
 				    fn->vendor, fn->device);
 }
 
