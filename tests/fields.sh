@@ -56,12 +56,12 @@ ask_ndctl() {
 	NDCTL=$OUT
 }
 
-# namespaces EXPRESSION: that array, a field at a time
+# namespaces EXPRESSION [KEY...]: that array, a field at a time, the keys too
 namespaces() {
 	local i key want
 	ask_ndctl
 	for i in 0 1 2; do
-		for key in dev mode map size uuid raw_uuid sector_size align blockdev name state numa_node; do
+		for key in dev mode map size uuid sector_size align blockdev name state "${@:2}"; do
 			want=$(by_ndctl "sort_by(.dev)[$i].$key // empty")
 			[ -z "$want" ] || field_is "$1[$i].$key" "$want"
 		done
@@ -129,7 +129,7 @@ test_list() {
 	run "ndctl read-labels ${OUT} 2>/dev/null | head -c 15"
 	is "the label area begins with" NAMESPACE_INDEX "$OUT"
 	field_is "$b.labels" labelled
-	namespaces "$b.namespaces"
+	namespaces "$b.namespaces" raw_uuid numa_node
 	field_is "$b.namespaces[2].state" disabled
 	same_as "$b.namespaces[0].resource" "printf '%d\n' \$(cat $dev/namespace${REGION#region}.0/resource)"
 	every_field
