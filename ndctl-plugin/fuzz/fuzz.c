@@ -15,15 +15,14 @@ static void must(bool good)
 #if defined(FUZZ_address)
 static void fuzz(const char *buf, size_t len)
 {
-	struct address a;
-	struct spec s;
+	struct address a, b;
 
 	if (!parse_address(buf, len, &a)) {
 		must(a.dev < 32 && a.fn < 8);
-		must(!parse_spec(buf, len, &s) && !s.by_id &&
-		     !address_compare(&a, &s.address));
+		must(!parse_short_address(buf, len, &b) && !address_compare(&a, &b));
 	}
-	parse_spec(buf, len, &s);
+	if (!parse_short_address(buf, len, &b))
+		must(b.dev < 32 && b.fn < 8);
 }
 #elif defined(FUZZ_place)
 static void fuzz(const char *buf, size_t len)

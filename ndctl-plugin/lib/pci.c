@@ -290,36 +290,12 @@ iopmem_function_get_next_sibling(struct iopmem_function *fn)
 EXPORT struct iopmem_function *
 iopmem_function_get_by_address(struct iopmem_ctx *ctx, const char *address)
 {
-	struct spec spec;
+	struct address a;
 
-	if (parse_spec(address, strlen(address), &spec) || spec.by_id ||
+	if (parse_short_address(address, strlen(address), &a) ||
 	    !iopmem_function_get_first(ctx))
 		return NULL;
-	return function_find(ctx, &spec.address);
-}
-
-int iopmem_spec_check(struct iopmem_ctx *ctx, const char *spec)
-{
-	struct spec s;
-	int rc = parse_spec(spec, strlen(spec), &s);
-
-	if (rc)
-		set_error(ctx, rc,
-			  "'%s' is no function: give an address (0000:01:00.0), ids (1af4:1110) or a path in sysfs",
-			  spec);
-	return rc;
-}
-
-bool iopmem_function_matches(struct iopmem_function *fn,
-			     const char *spec)
-{
-	struct spec s;
-
-	if (parse_spec(spec, strlen(spec), &s))
-		return false;
-	if (s.by_id)
-		return fn->vendor == s.vendor && fn->device == s.device;
-	return !address_compare(&fn->address, &s.address);
+	return function_find(ctx, &a);
 }
 
 struct iopmem_ctx *iopmem_function_get_ctx(struct iopmem_function *fn)

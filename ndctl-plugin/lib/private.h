@@ -54,20 +54,6 @@ int iopmem_get_module(struct iopmem_ctx *ctx, struct iopmem_module *module);
 /* pci.c */
 
 /*
- * iopmem_spec_check - is @spec something that can name functions?
- *
- * An address ("0000:01:00.0" or "01:00.0"), ids ("1af4:1110", hexadecimal), or
- * a path in sysfs that ends in an address. Errors: -EINVAL.
- */
-int iopmem_spec_check(struct iopmem_ctx *ctx, const char *spec);
-
-/*
- * iopmem_function_matches - does @spec name this function?
- * false also if @spec is malformed.
- */
-bool iopmem_function_matches(struct iopmem_function *fn, const char *spec);
-
-/*
  * The functions behind a bridge. iopmem_function_get_first_child(NULL) is
  * NULL: the functions on root buses are those without a parent.
  */

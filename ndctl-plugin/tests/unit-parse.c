@@ -81,21 +81,18 @@ static void test_order(void)
 	}
 }
 
-static void test_spec(void)
+static void test_short_address(void)
 {
-	struct spec s;
+	struct address a = { .domain = 7 };
 
-	check(!with("01:00.0", parse_spec(buf, len, &s)) && !s.by_id);
-	check(s.address.domain == 0 && s.address.bus == 1);
-	check(!with("1AF4:1110", parse_spec(buf, len, &s)) && s.by_id);
-	check(s.vendor == 0x1af4 && s.device == 0x1110);
-	check(!with("/sys/bus/pci/devices/0000:02:00.1//",
-		    parse_spec(buf, len, &s)) && !s.by_id);
-	check(s.address.bus == 2 && s.address.fn == 1);
-	check(with("/sys", parse_spec(buf, len, &s)) == -EINVAL);
-	check(with("/", parse_spec(buf, len, &s)) == -EINVAL);
-	check(with("", parse_spec(buf, len, &s)) == -EINVAL);
-	check(with("1af4:111", parse_spec(buf, len, &s)) == -EINVAL);
+	check(!with("01:00.0", parse_short_address(buf, len, &a)));
+	check(a.domain == 0 && a.bus == 1 && a.dev == 0 && a.fn == 0);
+	check(!with("0003:02:1f.1", parse_short_address(buf, len, &a)));
+	check(a.domain == 3 && a.bus == 2 && a.dev == 0x1f && a.fn == 1);
+	check(with("", parse_short_address(buf, len, &a)) == -EINVAL);
+	check(with("1:00.0", parse_short_address(buf, len, &a)) == -EINVAL);
+	check(with("01:00.8", parse_short_address(buf, len, &a)) == -EINVAL);
+	check(with("1af4:1110", parse_short_address(buf, len, &a)) == -EINVAL);
 }
 
 static int bridge_is(const char *text, const char *bridge,
@@ -451,7 +448,7 @@ int main(void)
 {
 	test_address();
 	test_order();
-	test_spec();
+	test_short_address();
 	test_place();
 	test_resource();
 	test_link();

@@ -67,17 +67,9 @@ struct address {
 };
 
 int parse_address(const char *buf, size_t len, struct address *a);
+/* The same, or without its domain, which is 0 then */
+int parse_short_address(const char *buf, size_t len, struct address *a);
 int address_compare(const struct address *a, const struct address *b);
-
-struct spec {
-	bool by_id;
-	struct address address;
-	uint16_t vendor;
-	uint16_t device;
-};
-
-/* Address, short address, vendor:device, or a path that ends in an address. */
-int parse_spec(const char *buf, size_t len, struct spec *s);
 
 /*
  * Where a function sits, from its link in /sys/bus/pci/devices: the bridge

@@ -55,30 +55,14 @@ static void last_component(struct text *t)
 	t->at = slash;
 }
 
-int parse_spec(const char *buf, size_t len, struct spec *s)
+int parse_short_address(const char *buf, size_t len, struct address *a)
 {
-	struct text t = { buf, buf + len }, ids;
-	uint64_t vendor, device;
+	struct text t = { buf, buf + len };
 
-	*s = (struct spec){};
-	if (len && buf[0] == '/') {
-		last_component(&t);
-		return parse_address(t.at, t.end - t.at, &s->address);
-	}
-	if (!parse_address(buf, len, &s->address))
+	if (!parse_address(buf, len, a))
 		return 0;
-
-	ids = t;
-	if (!text_hex(&ids, 4, 4, &vendor) && text_char(&ids, ':') &&
-	    !text_hex(&ids, 4, 4, &device) && text_is_empty(&ids)) {
-		s->by_id = true;
-		s->vendor = vendor;
-		s->device = device;
-		return 0;
-	}
-
-	s->address.domain = 0;
-	return bus_dev_fn(&t, &s->address);
+	a->domain = 0;
+	return bus_dev_fn(&t, a);
 }
 
 int parse_place(const char *buf, size_t len, struct place *p)
