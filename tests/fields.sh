@@ -56,6 +56,12 @@ ask_ndctl() {
 	NDCTL=$OUT
 }
 
+# names EXPRESSION ADDRESS: of the function there, as lspci has them
+names() {
+	same_as "$1.vendor_name" "lspci -vmm -s $2 | sed -n 's/^Vendor:\t//p'"
+	same_as "$1.device_name" "lspci -vmm -s $2 | sed -n 's/^Device:\t//p'"
+}
+
 # namespaces EXPRESSION [KEY...]: that array, a field at a time, the keys too
 namespaces() {
 	local i key want
@@ -80,8 +86,7 @@ test_list() {
 	field_is "$f.function" "${F[card]}"
 	same_as "$f.id" "cd $dev; echo \$(cut -c3- vendor):\$(cut -c3- device)"
 	same_as "$f.class" "cat $dev/class"
-	same_as "$f.vendor_name" "lspci -vmm -s ${F[card]} | sed -n 's/^Vendor:\t//p'"
-	same_as "$f.device_name" "lspci -vmm -s ${F[card]} | sed -n 's/^Device:\t//p'"
+	names "$f" "${F[card]}"
 	same_as "$f.host_bridge" "readlink $dev | cut -d/ -f5"
 	same_as "$f.parent" "basename \$(dirname \$(readlink $dev))"
 	same_as "$f.driver" "basename \$(readlink $dev/driver)"
@@ -279,6 +284,7 @@ test_path() {
 	for i in 0 1 2 3; do
 		dev=$(value ".[].path[$i].function")
 		f=".[].path[$i]"
+		names "$f" "$dev"
 		run "echo \$((0x\$(setpci -s $dev COMMAND)))"
 		field_is "$f.memory" "$([ $((OUT & 2)) = 0 ] && echo false || echo true)"
 		field_is "$f.bus_master" "$([ $((OUT & 4)) = 0 ] && echo false || echo true)"

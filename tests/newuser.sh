@@ -40,7 +40,7 @@ test_walk() {
 		}"
 		case $command in
 		*' list '*) like "list: the card" "^ *\"function\":\"${F[card]}\",\$" "$OUT"
-			like "list" '"state":"available"' "$(grep -A2 "\"${F[card]}\"" <<<"$OUT")" ;;
+			like "list" '"state":"available"' "$(grep -A4 "\"${F[card]}\"" <<<"$OUT")" ;;
 		*' bind '*) like "bind" '"region":"region0"' "$OUT" ;;
 		*' check '*) unlike "check" "^ *error" "$OUT" ;;
 		*' path '*) like "path" "^${F[drive]} to ${F[card]}: unknown" "$OUT" ;;
