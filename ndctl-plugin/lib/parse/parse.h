@@ -67,9 +67,10 @@ struct address {
 };
 
 int parse_address(const char *buf, size_t len, struct address *a);
-/* The same, or without its domain, which is 0 then */
-int parse_short_address(const char *buf, size_t len, struct address *a);
 int address_compare(const struct address *a, const struct address *b);
+
+/* The same, and "BB:DD.F", which is in domain 0. */
+int parse_short_address(const char *buf, size_t len, struct address *a);
 
 /*
  * Where a function sits, from its link in /sys/bus/pci/devices: the bridge

@@ -33,6 +33,16 @@ int parse_address(const char *buf, size_t len, struct address *a)
 	return bus_dev_fn(&t, a);
 }
 
+int parse_short_address(const char *buf, size_t len, struct address *a)
+{
+	struct text t = { buf, buf + len };
+
+	if (!parse_address(buf, len, a))
+		return 0;
+	a->domain = 0;
+	return bus_dev_fn(&t, a);
+}
+
 int address_compare(const struct address *a, const struct address *b)
 {
 	if (a->domain != b->domain)
@@ -53,16 +63,6 @@ static void last_component(struct text *t)
 	for (slash = t->end; slash > t->at && slash[-1] != '/'; slash--)
 		;
 	t->at = slash;
-}
-
-int parse_short_address(const char *buf, size_t len, struct address *a)
-{
-	struct text t = { buf, buf + len };
-
-	if (!parse_address(buf, len, a))
-		return 0;
-	a->domain = 0;
-	return bus_dev_fn(&t, a);
 }
 
 int parse_place(const char *buf, size_t len, struct place *p)
