@@ -72,7 +72,8 @@ static int guard(struct verify *v, int (*step)(struct verify *v))
 
 static void catch_signals(void)
 {
-	static const int stops[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+	/* SIGPIPE, since the line with an error comes before things are put back */
+	static const int stops[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE };
 	struct sigaction stop = {
 		.sa_handler = on_stop,
 		.sa_flags = SA_RESTART,
