@@ -79,6 +79,8 @@ static void block(sigset_t *old)
 	sigaddset(&blocked, SIGTERM);
 	sigaddset(&blocked, SIGHUP);
 	sigaddset(&blocked, SIGQUIT);
+	/* of a line that nobody reads */
+	sigaddset(&blocked, SIGPIPE);
 	sigprocmask(SIG_BLOCK, &blocked, old);
 }
 
