@@ -8,10 +8,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <iopmem.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -212,6 +214,27 @@ static void leave(char **argv)
 	children();
 }
 
+static void on_alarm(int signal)
+{
+	(void)signal;
+}
+
+/* The program's own signals, ten a second, are no sign that the kernel waits. */
+static void alarms(char **argv)
+{
+	const struct itimerval often = { { 0, 100000 }, { 0, 100000 } };
+	struct sigaction action = {
+		.sa_handler = on_alarm,
+		.sa_flags = SA_RESTART,
+	};
+	int rc;
+
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &often, NULL);
+	rc = iopmem_function_unbind(function(argv[0]), 0);
+	printf("%d %s\n", rc, iopmem_get_error(ctx));
+}
+
 static void try_flags(int rc)
 {
 	printf("%s%s\n", rc == -EINVAL ? "-EINVAL: " : "?: ",
@@ -313,6 +336,7 @@ static const struct {
 	int argc;
 	void (*run)(char **argv);
 } scenarios[] = {
+	{ "alarms", 1, alarms },
 	{ "bind", 1, bind },
 	{ "flags", 1, flags },
 	{ "leave", 1, leave },

@@ -470,13 +470,15 @@ int stat(const char *restrict path, struct stat *restrict st)
 	return 0;
 }
 
-int poll(struct pollfd *fds, nfds_t n, int ms)
+int ppoll(struct pollfd *fds, nfds_t n, const struct timespec *most,
+	  const sigset_t *mask)
 {
-	typeof(poll) *real = dlsym(RTLD_NEXT, "poll");
+	typeof(ppoll) *real = dlsym(RTLD_NEXT, "ppoll");
+	struct timespec longer = *most;
 
-	if (getenv("FAKE_PROC") && !value("hurry", 0) && ms > 0)
-		ms *= PATIENCE;
-	return real(fds, n, ms);
+	if (getenv("FAKE_PROC") && !value("hurry", 0))
+		longer.tv_sec *= PATIENCE;
+	return real(fds, n, &longer, mask);
 }
 
 static void check_fork(void)
