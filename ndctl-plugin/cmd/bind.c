@@ -374,6 +374,8 @@ static int bind_or_unbind(int argc, char **argv, struct iopmem_ctx *ctx,
 		return print_error(EXIT_USAGE,
 				   "which function? 'ndctl-iopmem list' shows them");
 
+	/* who has started us may ignore it, and the library wants to see driverctl end */
+	signal(SIGCHLD, SIG_DFL);
 	rc = run(&jobs, argv + optind, argc - optind, flags);
 	for (i = 0; i < jobs.n; i++)
 		iopmem_binding_free(jobs.list[i].before);

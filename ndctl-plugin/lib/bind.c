@@ -59,11 +59,17 @@ static int find_program(char path[PATH_MAX])
 	return -ENOENT;
 }
 
-/* Is the program there? */
+/* Is the program there, and will its exit status be told? */
 static int driverctl_check(struct iopmem_ctx *ctx, const char *address)
 {
+	struct sigaction action;
 	char path[PATH_MAX];
 
+	if (!sigaction(SIGCHLD, NULL, &action) &&
+	    (action.sa_handler == SIG_IGN || action.sa_flags & SA_NOCLDWAIT))
+		return set_error(ctx, -ECHILD,
+				 "%s: how driverctl ends cannot be told while this program ignores SIGCHLD: let it handle that by default",
+				 address);
 	if (find_program(path))
 		return set_error(ctx, -ENOENT,
 				 "%s: keeping this over a reboot takes the program driverctl, which is not there: install it",
@@ -155,8 +161,12 @@ static int run(struct iopmem_ctx *ctx, const char *address,
 	}
 	listen_to(out[0], said, sizeof(said));
 	close(out[0]);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
+	do
+		rc = waitpid(pid, &status, 0);
+	while (rc < 0 && errno == EINTR);
+	if (rc < 0)
+		return set_error(ctx, -errno, "%s: driverctl %s: waitpid: %s",
+				 address, argv[2], strerror(errno));
 	if (WIFEXITED(status) && !WEXITSTATUS(status))
 		return 0;
 	return set_error(ctx, -EIO, "%s: driverctl %s has failed: %s", address,

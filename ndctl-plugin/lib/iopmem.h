@@ -551,8 +551,9 @@ enum iopmem_unbind_flags {
  * Return: 0; -EINVAL if no BAR is eligible or a flag is unknown, -EACCES if not
  * root, -EBUSY if another driver has it and @flags have no IOPMEM_BIND_FORCE, or
  * if that driver's devices are in use, -ENOENT if there is no driverctl and it
- * takes one, -ENODEV if the function has gone, -EAGAIN if the kernel is about to
- * bind or unbind it, and waits, -ENOMEM.
+ * takes one, -ECHILD if it takes one and the program ignores SIGCHLD, -ENODEV if
+ * the function has gone, -EAGAIN if the kernel is about to bind or unbind it, and
+ * waits, -ENOMEM.
  */
 int iopmem_function_can_bind(struct iopmem_function *fn, unsigned int flags,
 			     struct iopmem_users **users);
@@ -566,8 +567,8 @@ int iopmem_function_can_bind(struct iopmem_function *fn, unsigned int flags,
  * iopmem_set_wait_fn(). The context does not see the change.
  *
  * Return: 1 if something was changed, 0 if it was so already. Errors of
- * iopmem_function_can_bind(), of loading a module, of the driver; the function is
- * then where it was.
+ * iopmem_function_can_bind(), of loading a module, of the driver, -EIO if driverctl
+ * fails; the function is then where it was.
  */
 int iopmem_function_bind(struct iopmem_function *fn, unsigned int flags);
 
@@ -581,8 +582,8 @@ int iopmem_function_bind(struct iopmem_function *fn, unsigned int flags);
  *
  * Return: 0; -EINVAL if a flag is unknown, -EACCES if not root, -EBUSY if another
  * driver has it, or if it is in use and @flags have no IOPMEM_UNBIND_FORCE,
- * -ENOENT if there is no driverctl and it takes one, -ENODEV if the function has
- * gone, -EAGAIN as above, -ENOMEM.
+ * -ENOENT if there is no driverctl and it takes one, -ECHILD as above, -ENODEV if
+ * the function has gone, -EAGAIN as above, -ENOMEM.
  */
 int iopmem_function_can_unbind(struct iopmem_function *fn, unsigned int flags,
 			       struct iopmem_users **users);

@@ -214,6 +214,17 @@ static void leave(char **argv)
 	children();
 }
 
+static void ignores(char **argv)
+{
+	struct iopmem_function *fn = function(argv[0]);
+
+	signal(SIGCHLD, SIG_IGN);
+	if (iopmem_function_bind(fn, IOPMEM_BIND_PERSIST) == -ECHILD)
+		printf("-ECHILD ");
+	puts(iopmem_get_error(ctx));
+	printf("%d\n", iopmem_function_can_bind(fn, 0, NULL));
+}
+
 static void on_alarm(int signal)
 {
 	(void)signal;
@@ -339,6 +350,7 @@ static const struct {
 	{ "alarms", 1, alarms },
 	{ "bind", 1, bind },
 	{ "flags", 1, flags },
+	{ "ignores", 1, ignores },
 	{ "leave", 1, leave },
 	{ "log", 1, log_place },
 	{ "many", 3, many },
