@@ -457,6 +457,9 @@ static int restore_drive(struct verify *v)
 		return EXIT_OK;
 	rc = drive_write(&v->drive, v->saved_drive, v->write.length,
 			 v->write.offset);
+	/* else a loss of power later could bring the test's data back */
+	if (!rc && fdatasync(v->drive.fd))
+		rc = -errno;
 	if (!rc)
 		rc = drive_read(&v->drive, v->found, v->write.length,
 				v->write.offset);
@@ -649,24 +652,24 @@ static int prepare(struct verify *v)
 	return rc;
 }
 
-/* Whatever happens, what was there is put back. */
-static int check(struct verify *v)
+/* Whatever happens, what was there is put back: *@restored, an exit code. */
+static int check(struct verify *v, int *restored)
 {
-	int rc, restored = EXIT_OK;
+	int rc;
 
 	catch_signals();
 	rc = guard(v, save);
 	if (!rc)
 		rc = guard(v, all_passes);
 	if (v->is_saved) {
-		restored = restore_drive(v);
+		*restored = restore_drive(v);
 		if (guard(v, restore_target))
-			restored = EXIT_FAILED;
+			*restored = EXIT_FAILED;
 	}
 	progress_end(v);
 	if (!rc && stopped)
 		rc = print_error(EXIT_FAILED, "interrupted");
-	return rc ? rc : restored;
+	return rc;
 }
 
 static void close_all(struct verify *v)
@@ -739,7 +742,7 @@ static int cmd_verify(int argc, char **argv, struct iopmem_ctx *ctx)
 		.progress = isatty(STDERR_FILENO),
 	};
 	bool human = false;
-	int rc = EXIT_OK, c;
+	int rc = EXIT_OK, restored = EXIT_OK, c;
 
 	while ((c = next_option(argc, argv, ":w:fuh", options, &rc)) != -1) {
 		switch (c) {
@@ -774,7 +777,7 @@ static int cmd_verify(int argc, char **argv, struct iopmem_ctx *ctx)
 		return print_ctx_error(EXIT_FAILED, ctx);
 	rc = prepare(&v);
 	if (!rc)
-		rc = check(&v);
+		rc = check(&v, &restored);
 	if (!rc) {
 		if (human)
 			verify_print_for_people(&v);
@@ -783,7 +786,7 @@ static int cmd_verify(int argc, char **argv, struct iopmem_ctx *ctx)
 		rc = verdict(&v);
 	}
 	close_all(&v);
-	return rc;
+	return rc ? rc : restored;
 }
 
 const struct command command_verify = {

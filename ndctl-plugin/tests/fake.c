@@ -35,6 +35,7 @@
  *	changing=TIMES	so often, what is read from the drive into memory is changed
  *	forgets	msync has what was stored in the mapping gone
  *	nosync=ERRNO	msync fails with
+ *	noflush=ERRNO	fdatasync fails with
  *	vanishes	at msync the CPU finds no memory where it is mapped
  *	interrupts	SIGINT comes meanwhile
  *
@@ -358,6 +359,17 @@ int msync(void *addr, size_t length, int flags)
 	if (value("forgets", 0))
 		memset(addr, 0, length);
 	return real(addr, length, flags);
+}
+
+int fdatasync(int fd)
+{
+	typeof(fdatasync) *real = dlsym(RTLD_NEXT, "fdatasync");
+
+	if (value("noflush=", 0)) {
+		errno = number("noflush=");
+		return -1;
+	}
+	return real(fd);
 }
 
 /* Where the file is in truth */
