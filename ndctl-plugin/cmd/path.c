@@ -16,13 +16,6 @@ FUNCTION_HELP
 "\n"
 "    -u, --human           a picture for people\n";
 
-static const char *const verdicts[] = {
-	[IOPMEM_VERDICT_UNKNOWN] = "unknown",
-	[IOPMEM_VERDICT_DIRECT] = "direct",
-	[IOPMEM_VERDICT_ROOT_COMPLEX] = "root-complex",
-	[IOPMEM_VERDICT_BLOCKED] = "blocked",
-};
-
 static const struct {
 	const char *key;
 	const char *text;
@@ -136,7 +129,8 @@ static void print_json(struct iopmem_path *path, struct iopmem_function *from,
 
 	json_add_string(j, "initiator", iopmem_function_get_address(from));
 	json_add_string(j, "target", iopmem_function_get_address(to));
-	json_add_string(j, "verdict", verdicts[iopmem_path_get_verdict(path)]);
+	json_add_string(j, "verdict",
+			iopmem_verdict_text(iopmem_path_get_verdict(path)));
 	for (i = 0; (line = iopmem_path_get_reason_text(path, i)); i++)
 		json_object_array_add(why, json_new_string(line));
 	json_object_object_add(j, "why", why);
@@ -183,7 +177,7 @@ static void print_for_people(struct iopmem_path *path,
 
 	printf("%s to %s: %s\n", iopmem_function_get_address(from),
 	       iopmem_function_get_address(to),
-	       verdicts[iopmem_path_get_verdict(path)]);
+	       iopmem_verdict_text(iopmem_path_get_verdict(path)));
 	for (i = 0; (fn = iopmem_path_get_function(path, i)); i++) {
 		const char *host = last ?
 			iopmem_function_get_host_bridge(last) : NULL;
