@@ -9,7 +9,8 @@
 #include "internal.h"
 
 #define MAX_HOPS	64
-#define MAX_REASONS	16
+/* two of each function, and some of the whole: there is room for all */
+#define MAX_REASONS	(4 * MAX_HOPS + 8)
 
 struct reason {
 	enum iopmem_path_reason code;
@@ -61,8 +62,6 @@ static void add_reason(struct iopmem_path *p, enum iopmem_path_reason code,
 	struct reason *reason = &p->reasons[p->num_reasons];
 	va_list args;
 
-	if (p->num_reasons == MAX_REASONS)
-		return;
 	reason->code = code;
 	va_start(args, format);
 	if (vasprintf(&reason->text, format, args) < 0)
