@@ -4,10 +4,11 @@
 # shellcheck shell=bash
 runs_in base
 
-# pages: build and install them, as a user does; they are in MAN
+# pages: build and install them, as the guest's are, since they name files that are
+# installed; they are in MAN
 pages() {
 	local out
-	out=$(in_toolbox sh -c "meson setup '$work/plugin' '$top/ndctl-plugin' &&
+	out=$(in_toolbox sh -c "meson setup --prefix=/usr '$work/plugin' '$top/ndctl-plugin' &&
 		DESTDIR='$work/installed' meson install -C '$work/plugin'" 2>&1) ||
 		bad "meson setup, install" "to succeed" "$out"
 	MAN=$(find "$work/installed" -name man1)
