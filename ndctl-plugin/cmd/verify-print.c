@@ -57,14 +57,16 @@ static void hex(char *buf, const unsigned char *bytes, unsigned int n)
 		sprintf(buf + 2 * i, "%02x", bytes[i]);
 }
 
-static struct json_object *test_to_json(const struct test *test)
+static struct json_object *test_to_json(const struct test *test, uint64_t size)
 {
 	struct json_object *j = json_object_new_object();
 	char text[2 * SHOWN + 1];
 
-	json_add_int(j, "size", test->size);
+	json_add_int(j, "size", size);
 	json_add_int(j, "passes", test->passes);
 	json_add_string(j, "result", result_names[test->result]);
+	if (test->result == NOT_CHECKED)
+		return j;
 	if (test->result == PASSED) {
 		snprintf(text, sizeof(text), "%.1f", speed(test));
 		json_object_object_add(j, "mib_per_second",
@@ -93,9 +95,9 @@ static struct json_object *way_to_json(const struct verify *v, enum direction wa
 
 	json_add_string(j, "way", verify_ways[way]);
 	json_add_string(j, "result", result_names[way_result(v, way)]);
-	for (i = 0; i < NUM_SIZES; i++)
-		if (v->tests[way][i].result != NOT_CHECKED)
-			json_object_array_add(tests, test_to_json(&v->tests[way][i]));
+	for (i = 0; i < NUM_SIZES && way_result(v, way) != NOT_CHECKED; i++)
+		json_object_array_add(tests, test_to_json(&v->tests[way][i],
+							  verify_sizes[i]));
 	json_object_object_add(j, "tests", tests);
 	return j;
 }
@@ -125,13 +127,16 @@ void verify_print_json(const struct verify *v)
 }
 
 static void print_test(enum direction way, const struct test *test,
-		       unsigned int repeat)
+		       uint64_t bytes, unsigned int repeat)
 {
 	char size[32], expected[2 * SHOWN + 1], found[2 * SHOWN + 1];
 
-	size_for_people(size, sizeof(size), test->size);
+	size_for_people(size, sizeof(size), bytes);
 	printf("  %s %10s  %-7s", verify_ways[way], size, result_names[test->result]);
 	switch (test->result) {
+	case NOT_CHECKED:
+		puts(", it does not fit");
+		break;
 	case PASSED:
 		printf("  %u of %u, %.1f MiB/s\n", test->passes, repeat,
 		       speed(test));
@@ -169,11 +174,13 @@ void verify_print_for_people(const struct verify *v)
 		 result_names[verify_worst(v)]);
 	putchar('\n');
 	for (way = 0; way < NUM_WAYS; way++) {
-		for (i = 0; i < NUM_SIZES; i++)
-			if (v->tests[way][i].result != NOT_CHECKED)
-				print_test(way, &v->tests[way][i], v->repeat);
-		if (way_result(v, way) == NOT_CHECKED)
+		if (way_result(v, way) == NOT_CHECKED) {
 			printf("  %s not checked, give --write for it\n",
 			       verify_ways[way]);
+			continue;
+		}
+		for (i = 0; i < NUM_SIZES; i++)
+			print_test(way, &v->tests[way][i], verify_sizes[i],
+				   v->repeat);
 	}
 }

@@ -79,10 +79,15 @@ static void catch_signals(void)
 		.sa_flags = SA_RESTART,
 	};
 	struct sigaction bus = { .sa_handler = on_bus_error };
+	struct sigaction old;
 	size_t i;
 
-	for (i = 0; i < ARRAY_SIZE(stops); i++)
-		sigaction(stops[i], &stop, NULL);
+	for (i = 0; i < ARRAY_SIZE(stops); i++) {
+		sigaction(stops[i], &stop, &old);
+		/* nohup: it goes on without its terminal */
+		if (stops[i] == SIGHUP && old.sa_handler == SIG_IGN)
+			sigaction(SIGHUP, &old, NULL);
+	}
 	sigaction(SIGBUS, &bus, NULL);
 }
 

@@ -393,7 +393,7 @@ struct ndctl_region *iopmem_region_get_ndctl(struct iopmem_region *region);
  * Block devices that only the kernel has open, for instance to export them by
  * NVMe over fabrics, cannot be told.
  *
- * Return: 0, or -ENOMEM.
+ * Return: 0; -ENOENT if /proc is not mounted, or -ENOMEM.
  */
 int iopmem_users_new(struct iopmem_function *fn, struct iopmem_users **users);
 
@@ -550,10 +550,10 @@ enum iopmem_unbind_flags {
  *
  * Return: 0; -EINVAL if no BAR is eligible or a flag is unknown, -EACCES if not
  * root, -EBUSY if another driver has it and @flags have no IOPMEM_BIND_FORCE, or
- * if that driver's devices are in use, -ENOENT if there is no driverctl and it
- * takes one, -ECHILD if it takes one and the program ignores SIGCHLD, -ENODEV if
- * the function has gone, -EAGAIN if the kernel is about to bind or unbind it, and
- * waits, -ENOMEM.
+ * if that driver's devices are in use, -ENOENT if /proc is not mounted, or if there
+ * is no driverctl and it takes one, -ECHILD if it takes one and the program
+ * ignores SIGCHLD, -ENODEV if the function has gone, -EAGAIN if the kernel is about
+ * to bind or unbind it, and waits, -ENOMEM.
  */
 int iopmem_function_can_bind(struct iopmem_function *fn, unsigned int flags,
 			     struct iopmem_users **users);
@@ -582,7 +582,7 @@ int iopmem_function_bind(struct iopmem_function *fn, unsigned int flags);
  *
  * Return: 0; -EINVAL if a flag is unknown, -EACCES if not root, -EBUSY if another
  * driver has it, or if it is in use and @flags have no IOPMEM_UNBIND_FORCE,
- * -ENOENT if there is no driverctl and it takes one, -ECHILD as above, -ENODEV if
+ * -ENOENT as above, -ECHILD as above, -ENODEV if
  * the function has gone, -EAGAIN as above, -ENOMEM.
  */
 int iopmem_function_can_unbind(struct iopmem_function *fn, unsigned int flags,

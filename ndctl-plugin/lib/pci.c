@@ -14,6 +14,13 @@
 
 #include "internal.h"
 
+/*
+ * What the scan reads is read from sysfs here and not by libpci. That ends with
+ * error() at the first attribute that it cannot read: one function that goes
+ * meanwhile would hide those after it. A scan reads no configuration space either,
+ * which can wake a function up.
+ */
+
 /* "0x8086" */
 static int read_id(struct iopmem_function *fn, const char *attr,
 		   unsigned int *value)

@@ -558,18 +558,23 @@ static void look_at_processes(struct search *s)
 {
 	const struct process self = { .pid = getpid(), .path = "/proc/self" };
 	struct dirent *entry;
+	bool found = false;
 	DIR *dir;
 
 	/* ours first: the others' mounts are marked */
 	look_at_namespace(s, &self);
 	s->foreign = true;
 	dir = opendir("/proc");
-	if (!dir)
-		return;
-	while (!s->rc && (entry = readdir(dir)))
-		if (isdigit((unsigned char)entry->d_name[0]))
+	while (dir && !s->rc && (entry = readdir(dir)))
+		if (isdigit((unsigned char)entry->d_name[0])) {
 			look_at_process(s, entry->d_name);
-	closedir(dir);
+			found = true;
+		}
+	if (dir)
+		closedir(dir);
+	/* that would be no users: at least this process is there */
+	if (!s->rc && !found)
+		s->rc = -ENOENT;
 }
 
 /* The last resort: who has a block device for itself keeps others out. */
@@ -634,7 +639,9 @@ EXPORT int iopmem_users_new(struct iopmem_function *fn,
 	}
 	search_end(&s);
 	if (s.rc) {
-		set_error(fn->ctx, s.rc, "out of memory");
+		set_error(fn->ctx, s.rc, s.rc == -ENOENT ?
+			  "/proc shows no process, so users cannot be told: mount it" :
+			  "out of memory");
 		iopmem_users_free(s.users);
 		return s.rc;
 	}
