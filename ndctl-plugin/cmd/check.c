@@ -54,6 +54,7 @@ enum finding {
 	ACS_UNREADABLE,
 	IOMMU_OFF,
 	IOMMU_TRANSLATES,
+	INITIATORS_NONE,
 	BUS_MASTER_ON,
 	BUS_MASTER_OFF,
 	BUS_MASTER_UNREADABLE,
@@ -125,6 +126,7 @@ static const struct {
 	[ACS_UNREADABLE] = { "acs-unreadable", NOTE, false },
 	[IOMMU_OFF] = { "iommu-off", OK, false },
 	[IOMMU_TRANSLATES] = { "iommu-translates", NOTE, false },
+	[INITIATORS_NONE] = { "initiators-none", NOTE, false },
 	[BUS_MASTER_ON] = { "bus-master-on", OK, false },
 	[BUS_MASTER_OFF] = { "bus-master-off", WARNING, false },
 	[BUS_MASTER_UNREADABLE] = { "bus-master-unreadable", NOTE, false },
@@ -435,6 +437,11 @@ static void check_initiators(struct check *c)
 		check_initiator(c, &translated, &masters);
 	}
 	c->fn = NULL;
+	if (!n) {
+		add_finding(c, INITIATORS_NONE, NULL,
+			    "no function is known to be a possible initiator, nothing is checked of one");
+		return;
+	}
 	add_finding(c, BUS_MASTER_ON, NULL,
 		    "%u of %u possible initiators may start DMA (BusMaster+)",
 		    masters, n);

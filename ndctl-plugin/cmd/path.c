@@ -92,6 +92,15 @@ static void add_acs(struct json_object *to, struct iopmem_function *fn)
 	json_object_object_add(to, "acs", j);
 }
 
+/* @value: 1 or 0, or an error if it is unreadable */
+static void add_flag(struct json_object *to, const char *key, int value)
+{
+	if (value < 0)
+		json_add_string(to, key, NULL);
+	else
+		json_add_bool(to, key, value);
+}
+
 static void add_hop(struct json_object *to, struct iopmem_function *fn)
 {
 	struct json_object *j = json_object_new_object();
@@ -104,8 +113,8 @@ static void add_hop(struct json_object *to, struct iopmem_function *fn)
 	json_add_string(j, "device_name",
 			iopmem_function_get_device_name(fn));
 	json_add_string(j, "type", port_name(fn));
-	json_add_bool(j, "memory", iopmem_function_is_memory_on(fn) > 0);
-	json_add_bool(j, "bus_master", iopmem_function_is_bus_master(fn) > 0);
+	add_flag(j, "memory", iopmem_function_is_memory_on(fn));
+	add_flag(j, "bus_master", iopmem_function_is_bus_master(fn));
 	if (group < 0)
 		json_add_string(j, "iommu_group", NULL);
 	else

@@ -154,7 +154,7 @@ static bool listed(struct iopmem_path *p, struct iopmem_function *fn, bool same)
 
 	if (!host) {
 		add_reason(p, IOPMEM_REASON_HOST_UNKNOWN,
-			   "nothing stands for host bridge %s: its first function is neither 00.0 nor a root port, or takes root to tell",
+			   "nothing tells which host bridge %s is: it has neither a function 00.0 nor a root port, or it takes root to read them",
 			   host_of(fn));
 		return false;
 	}
@@ -374,8 +374,8 @@ EXPORT int iopmem_path_new(struct iopmem_function *initiator,
 	p->ctx = context_get(initiator->ctx);
 	rc = collect(p, initiator, target);
 	if (rc)
-		set_error(p->ctx, rc, "%s: more than %d bridges above it",
-			  initiator->name, MAX_HOPS);
+		set_error(p->ctx, rc, "%s or %s: more than %d bridges above it",
+			  initiator->name, target->name, MAX_HOPS);
 	else
 		rc = evaluate(p, initiator, target);
 	if (!rc && p->no_memory)
