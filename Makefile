@@ -24,10 +24,12 @@ install: all	## install the module for that kernel
 # What it wants: a new user's machine has neither.
 plugin_packages = meson gcc pkgconf libndctl-dev libdaxctl-dev libpci-dev libkmod-dev libmount-dev libjson-c-dev uuid-dev zlib1g-dev
 
+# In a tree without dpkg-dev meson takes lib64, where neither the dynamic linker nor
+# pkg-config looks.
 plugin:	## build the command ndctl-iopmem and the library libiopmem, into build/plugin
 	@for tool in meson $(firstword $(CC)); do command -v $$tool >/dev/null || { \
 		echo "iopmem: $$tool is not installed: apt install $(plugin_packages)" >&2; exit 1; }; done
-	@test -e build/plugin/build.ninja || meson setup build/plugin ndctl-plugin || { \
+	@test -e build/plugin/build.ninja || meson setup --libdir=lib build/plugin ndctl-plugin || { \
 		echo "iopmem: if something was not found: apt install $(plugin_packages)" >&2; exit 1; }
 	meson compile -C build/plugin
 

@@ -43,23 +43,6 @@ test_make() {
 	out=$(make -C "$work/installed" plugin 2>&1) || bad "make plugin" "to succeed" "$out"
 	out=$(DESTDIR=$work/root make -C "$work/installed" install-plugin 2>&1) ||
 		bad "make install-plugin" "to succeed" "$out"
-	# where no build is, so that what starts can only be what is installed
-	out=$(as_root unshare --mount sh -ec "
-		mount -t tmpfs tmp /usr/local
-		make -C '$work/installed' install-plugin >/dev/null
-		mount -t tmpfs tmp '$work/installed'
-		/usr/local/bin/ndctl-iopmem --version
-		ldconfig -p | grep -c 'libiopmem.* => /usr/local/lib'
-		umount '$work/installed'
-		make -C '$work/installed' uninstall-plugin >/dev/null
-		find /usr/local -type f -o -type l" 2>&1)
-	is "installed without DESTDIR, it starts; the linker knows of libraries; uninstalled, files left" \
-		"$(sed -n "s/^  version: '\(.*\)',\$/\1/p" "$top/ndctl-plugin/meson.build") 2" "$(xargs <<<"$out")"
-	rm -r "$work/installed/build"
-	out=$(make -C "$work/installed" install-plugin 2>&1) && bad "make install-plugin without a build" "to fail" "success"
-	like "make install-plugin without a build" "^iopmem: build/plugin has no build: make plugin\$" "$out"
-	out=$(make -C "$work/installed" uninstall-plugin 2>&1) && bad "make uninstall-plugin without a build" "to fail" "success"
-	like "make uninstall-plugin without a build" "^iopmem: build/plugin was not installed from: nothing is removed\$" "$out"
 	cat >"$work/use.c" <<-'END'
 	#include <stdio.h>
 	#include <iopmem.h>
@@ -75,6 +58,26 @@ test_make() {
 		return 0;
 	}
 	END
+	# where no build is, so that what starts can only be what is installed
+	out=$(as_root unshare --mount sh -ec "
+		mount -t tmpfs tmp /usr/local
+		make -C '$work/installed' install-plugin >/dev/null
+		mount -t tmpfs tmp '$work/installed'
+		/usr/local/bin/ndctl-iopmem --version
+		ldconfig -p | grep -c 'libiopmem.* => /usr/local/lib/libiopmem'
+		gcc -Wall -Werror -o /usr/local/use '$work/use.c' \$(pkg-config --cflags --libs libiopmem)
+		/usr/local/use | cut -d' ' -f1
+		rm /usr/local/use
+		umount '$work/installed'
+		make -C '$work/installed' uninstall-plugin >/dev/null
+		find /usr/local -type f -o -type l" 2>&1)
+	is "installed without DESTDIR, it starts; libraries that the linker knows; what a program gets; uninstalled, files left" \
+		"$(sed -n "s/^  version: '\(.*\)',\$/\1/p" "$top/ndctl-plugin/meson.build") 2 -2" "$(xargs <<<"$out")"
+	rm -r "$work/installed/build"
+	out=$(make -C "$work/installed" install-plugin 2>&1) && bad "make install-plugin without a build" "to fail" "success"
+	like "make install-plugin without a build" "^iopmem: build/plugin has no build: make plugin\$" "$out"
+	out=$(make -C "$work/installed" uninstall-plugin 2>&1) && bad "make uninstall-plugin without a build" "to fail" "success"
+	like "make uninstall-plugin without a build" "^iopmem: build/plugin was not installed from: nothing is removed\$" "$out"
 	export PKG_CONFIG_SYSROOT_DIR=$work/root PKG_CONFIG_PATH
 	PKG_CONFIG_PATH=$(dirname "$(find "$work/root" -name libiopmem.pc)")
 	# shellcheck disable=SC2046 # flags
