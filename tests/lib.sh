@@ -90,9 +90,10 @@ disks_fail() {
 	may_log 'Aborting journal|JBD2: .*[Ee]rror|EXT4-fs error|Remounting filesystem read-only|XFS .*(I/O [Ee]rror|[Ss]hutting down|[Ss]hut down|Corruption)|Buffer I/O error|I/O error, dev'
 }
 
-# the kernel's log since the case began
+# the kernel's log since the case began, in whole lines: the last one may be half
+# written
 case_log() {
-	tr -d '\r' <"$VM/console" | sed "1,/ iopmem-case: $CASE_NUMBER\$/d"
+	{ cat "$VM/console"; echo; } | tr -d '\r' | sed "1,/ iopmem-case: $CASE_NUMBER\$/d;\$d"
 }
 
 # the same, or since the module was last loaded
