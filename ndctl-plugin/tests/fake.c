@@ -22,6 +22,7 @@
  *	claimed=PATH	the kernel has it for itself
  *	hurry	with the library's own patience
  *	nofork	no process can be started
+ *	procless	/proc shows no process: a sanitizer needs the real one
  *	drive=MAJOR:MINOR,PATH	a block device that O_DIRECT can be used with
  *	sector=BYTES	its logical blocks, if not 512
  *
@@ -42,6 +43,7 @@
  * Numbers as in C. FIEMAP is given two extents at a time. What is mapped is the
  * file; only pagemap is another. With FAKE, random bytes are the same each time.
  */
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -464,6 +466,13 @@ FILE *fopen_64(const char *path, const char *mode)
 FILE *fopen_plain(const char *path, const char *mode)
 {
 	return do_fopen("fopen", path, mode);
+}
+
+DIR *opendir(const char *path)
+{
+	typeof(opendir) *real = dlsym(RTLD_NEXT, "opendir");
+
+	return real(value("procless", 0) && !strcmp(path, "/proc") ? "/sys" : path);
 }
 
 int stat(const char *restrict path, struct stat *restrict st)
