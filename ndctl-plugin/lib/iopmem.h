@@ -309,8 +309,9 @@ uint64_t iopmem_bar_get_resource(struct iopmem_bar *bar);
  * nothing, as in a virtual function.
  *
  * Return: 0; -ENXIO if no address is assigned, -EACCES if it takes root to tell,
- * -ENOENT if nothing tells it, -ENODEV if the function does not answer, -EIO,
- * -ENOMEM.
+ * -ENOENT if nothing tells it, -ENODEV if the function does not answer, -EINVAL if
+ * what the region tells is no address, -ENOMEM, or the negative errno of reading
+ * sysfs.
  */
 int iopmem_bar_get_bus_address(struct iopmem_bar *bar, uint64_t *address);
 

@@ -85,10 +85,10 @@ static char *kconfig_read(const char *path, size_t *len)
 	char *text = malloc(KCONFIG_MAX);
 	gzFile file = gzopen(path, "rbe");
 	int n = text && file ? gzread(file, text, KCONFIG_MAX) : -1;
+	/* it says whether the end of what is compressed was seen */
+	bool whole = file && gzclose(file) == Z_OK && n < KCONFIG_MAX;
 
-	if (file)
-		gzclose(file);
-	if (n > 0 && is_kconfig(text, n)) {
+	if (n > 0 && whole && is_kconfig(text, n)) {
 		*len = n;
 		return text;
 	}
