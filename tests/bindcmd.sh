@@ -249,40 +249,76 @@ test_interrupted() {
 	moments unbind "iopmem,iopmem" "echo iopmem >driver_override; [ -e driver ] || echo ${F[card]} >/sys/bus/pci/drivers/iopmem/bind"
 }
 
+# boot NAME...: what a boot does: the module is not loaded, the function appears
+boot() {
+	local n
+	run "rmmod iopmem_bus; udevadm control --reload"
+	for n in "$@"; do
+		run "echo 1 >/sys/bus/pci/devices/${F[$n]}/remove; [ ! -e /sys/bus/pci/devices/${F[$n]} ]"
+	done
+	run "echo 1 >/sys/bus/pci/rescan; udevadm settle"
+}
+
+# bound NAME: by udev, within a deadline
+bound() {
+	run "await 30 '[ -e /sys/bus/pci/drivers/iopmem/${F[$1]} ]'"
+	settle
+	at "$1"
+	is "$1 is" iopmem,iopmem "$AT"
+}
+
 test_persist() {
-	shows "bind --persist has driverctl bind it at the next boot, unbind --persist has it forget"
-	blank card
-	run "ndctl-iopmem bind --persist ${F[card]}; cat /etc/driverctl.d/pci-${F[card]}"
+	local name
+	as_module
+	shows "bind --persist: when the card appears, udev binds it, and its namespace is there; no other card of its kind; after unbind --persist it is not bound"
+	blank card kept
+	run "ndctl-iopmem bind --persist ${F[card]}"
 	is "action" bound "$(json action)"
 	is "persistent" true "$(json persistent)"
-	is "saved" iopmem "$(tail -n 1 <<<"$OUT")"
-	at card
-	is "where it is" iopmem,iopmem "$AT"
-	run "ndctl-iopmem bind --persist ${F[card]}"
+	create card raw -s 16M
+	new_text
+	run "echo '$text' | dd of=$NODE bs=4096 conv=sync,fsync status=none; udevadm settle; ls /dev/iopmem/by-path"
+	name=$OUT
+	like "the lasting name" "^pci-${F[card]}-bar2-[0-9a-f-]{36}\$" "$name"
+	run "ndctl-iopmem unbind ${F[card]}"
+	is "unbind alone leaves it so" true "$(json persistent)"
+	boot card kept
+	bound card
+	run "await 30 '[ -b /dev/iopmem/by-path/$name ]'; head -c ${#text} /dev/iopmem/by-path/$name"
+	is "what was written" "$text" "$OUT"
+	at kept
+	is "another of its kind" ",(null)" "$AT"
+
+	# the module is there already
+	run "echo 1 >/sys/bus/pci/devices/${F[card]}/remove && echo 1 >/sys/bus/pci/rescan"
+	bound card
+
+	run "ndctl-iopmem bind --persist ${F[card]}; grep -c ^ACTION /etc/udev/rules.d/60-iopmem-bind.rules"
 	is "again" none "$(json action)"
+	is "rules" 1 "$(tail -n 1 <<<"$OUT")"
+	run "mkdir /tmp/initramfs; DESTDIR=/tmp/initramfs verbose=n sh /usr/share/initramfs-tools/hooks/udev >/dev/null 2>&1; ls /tmp/initramfs/lib/udev/rules.d; rm -r /tmp/initramfs"
+	like "Debian's initramfs has" "^60-iopmem-bind.rules\$" "$OUT"
 
-	# what the boot does: nothing is loaded or bound, then driverctl is called
-	run "ndctl-iopmem unbind ${F[card]} && rmmod iopmem_bus"
-	is "unbind without --persist leaves it saved" true "$(json persistent)"
-	run "driverctl load-override ${F[card]}"
-	at card
-	is "after driverctl load-override" iopmem,iopmem "$AT"
-
-	run "ndctl-iopmem unbind --persist ${F[card]}; ls /etc/driverctl.d"
+	run "ndctl-iopmem unbind --persist ${F[card]}; ls -A /etc/udev/rules.d"
 	is "unbind --persist" unbound "$(json action)"
 	is "persistent" false "$(json persistent)"
-	unlike "saved" "^pci" "$OUT"
+	unlike "rules" "iopmem" "$OUT"
+	boot card
+	at card
+	is "where it is then" ",(null)" "$AT"
+}
+
+test_persist_driverctl() {
+	shows "what driverctl has saved is refused, by bind --persist and unbind --persist, with what to do"
+	run "mkdir -p /etc/driverctl.d && echo iopmem >/etc/driverctl.d/pci-${F[card]}"
+	fails "^ndctl-iopmem bind: ${F[card]}: driverctl has saved the driver iopmem for each boot: 'driverctl --noprobe unset-override ${F[card]}' first\$" "ndctl-iopmem bind -p ${F[card]}"
 	at card
 	is "where it is" ",(null)" "$AT"
-
-	run "ndctl-iopmem bind ${F[card]} >/dev/null; ndctl-iopmem bind --persist ${F[card]}; driverctl list-overrides"
-	is "bound before, and then saved" bound "$(json action)"
-	like "driverctl list-overrides" "^${F[card]} iopmem" "$OUT"
-	run "ndctl-iopmem unbind -p ${F[card]} >/dev/null; mv /usr/sbin/driverctl /tmp"
-	fails "${F[card]}: .* takes the program driverctl, which is not there" "ndctl-iopmem bind -p ${F[card]}"
-	at card
-	is "without driverctl nothing is touched" ",(null)" "$AT"
-	run "mv /tmp/driverctl /usr/sbin"
+	run "ndctl-iopmem bind ${F[card]}"
+	is "persistent" true "$(json persistent)"
+	fails "^ndctl-iopmem unbind: ${F[card]}: driverctl has saved the driver iopmem for each boot" "ndctl-iopmem unbind -p ${F[card]}"
+	run "driverctl --noprobe unset-override ${F[card]} && ndctl-iopmem unbind -p ${F[card]}"
+	is "after driverctl unset-override" false "$(json persistent)"
 }
 
 test_user() {
@@ -313,6 +349,26 @@ test_module() {
 }
 
 runs_in moved
+
+test_persist_kind() {
+	as_module
+	shows "bind --persist by ids: when they appear, udev binds all cards of the kind; after unbind --persist by ids it binds none"
+	blank card kept
+	run "ndctl-iopmem bind --persist ${F[card]} >/dev/null && ndctl-iopmem bind --persist 1af4:1110 >/dev/null && ndctl-iopmem unbind 1af4:1110"
+	is "persistent, the first" true "$(json persistent)"
+	is "the second" true "$(json persistent 2)"
+	boot card kept
+	bound card
+	bound kept
+	fails "^ndctl-iopmem unbind: ${F[kept]}: is bound at each boot as all of 1af4:1110 are: 'ndctl-iopmem unbind --persist 1af4:1110' ends that\$" "ndctl-iopmem unbind --persist ${F[kept]}"
+	run "ndctl-iopmem unbind --persist 1af4:1110 >/dev/null; ls -A /etc/udev/rules.d"
+	unlike "rules" "iopmem" "$OUT"
+	boot card kept
+	at card
+	is "where the one is then" ",(null)" "$AT"
+	at kept
+	is "where the other is then" ",(null)" "$AT"
+}
 
 test_held_vfio() {
 	local group

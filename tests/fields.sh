@@ -149,7 +149,7 @@ test_bind() {
 	field_is ".[].action" unbound
 	field_is ".[].previous_driver" iopmem
 	same_as ".[].driver" "readlink /sys/bus/pci/devices/${F[card]}/driver || echo null"
-	same_as ".[].persistent" "ls /etc/driverctl.d/pci-${F[card]} 2>/dev/null || echo false"
+	same_as ".[].persistent" "ls /etc/udev/rules.d/60-iopmem-bind.rules 2>/dev/null || echo false"
 	every_field
 
 	json "ndctl-iopmem bind ${F[card]}"
@@ -158,7 +158,7 @@ test_bind() {
 	field_is ".[].action" bound
 	field_is ".[].previous_driver" null
 	same_as ".[].driver" "basename \$(readlink /sys/bus/pci/devices/${F[card]}/driver)"
-	same_as ".[].persistent" "ls /etc/driverctl.d/pci-${F[card]} 2>/dev/null || echo false"
+	same_as ".[].persistent" "ls /etc/udev/rules.d/60-iopmem-bind.rules 2>/dev/null || echo false"
 	REGION=$(region_of card)
 	field_is "$f.region" "$REGION"
 	same_as "$f.bar" "cat /sys/bus/nd/devices/$REGION/iopmem/bar"

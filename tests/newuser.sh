@@ -93,5 +93,5 @@ test_examples() {
 			esac
 		done 5<"$work/$page"
 	done
-	is "command lines" 16 "$shown"
+	is "command lines" 18 "$shown"
 }

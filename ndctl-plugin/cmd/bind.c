@@ -17,7 +17,8 @@ static const char bind_usage[] =
 FUNCTION_HELP
 "\n"
 "    -f, --force           take it from another driver, if nothing of it is in use\n"
-"    -p, --persist         also at the next boot, through driverctl\n"
+"    -p, --persist         also at each boot: those at these addresses, or all\n"
+"                          with these ids\n"
 "    -u, --human           use human friendly number formats\n";
 
 static const char unbind_usage[] =
@@ -26,7 +27,7 @@ static const char unbind_usage[] =
 FUNCTION_HELP
 "\n"
 "    -f, --force           although it is in use: wait until it is not\n"
-"    -p, --persist         undo what bind --persist did\n"
+"    -p, --persist         not at the next boot either\n"
 "    -u, --human           use human friendly number formats\n";
 
 /**
@@ -52,6 +53,8 @@ struct jobs {
 	struct iopmem_ctx *now;
 	bool bind;
 	unsigned int flags;
+	bool persist;
+	struct persist rules;
 	struct job *list;
 	int n;
 };
@@ -110,6 +113,14 @@ static const char *hint(struct jobs *j, struct iopmem_function *fn, int rc)
 	return j->bind ? ": free it first, or use --force" : ", or use --force";
 }
 
+/* unbind --persist is also for what another driver was faster to take. */
+static bool is_left_alone(struct jobs *j, struct iopmem_function *fn)
+{
+	const char *driver = iopmem_function_get_driver(fn);
+
+	return !j->bind && j->persist && driver && strcmp(driver, "iopmem");
+}
+
 /* Nothing is touched unless all may be. */
 static int check_all(struct jobs *j)
 {
@@ -120,6 +131,8 @@ static int check_all(struct jobs *j)
 		struct iopmem_users *users;
 		unsigned int unreadable;
 
+		if (is_left_alone(j, fn))
+			continue;
 		rc = j->bind ?
 			iopmem_function_can_bind(fn, j->flags, &users) :
 			iopmem_function_can_unbind(fn, j->flags, &users);
@@ -134,12 +147,18 @@ static int check_all(struct jobs *j)
 				    iopmem_function_get_address(fn), unreadable);
 		iopmem_users_free(users);
 	}
+	if (!result && j->persist && iopmem_check_rules(j->ctx) < 0)
+		result = print_ctx_error(EXIT_FAILED, j->ctx);
 	return result;
 }
 
 static int do_one(struct jobs *j, struct job *job)
 {
-	int rc = j->bind ?
+	int rc;
+
+	if (is_left_alone(j, job->fn))
+		return EXIT_OK;
+	rc = j->bind ?
 		iopmem_binding_bind(job->fn, j->flags, &job->before) :
 		iopmem_binding_unbind(job->fn, j->flags, &job->before);
 
@@ -173,6 +192,9 @@ static int do_all(struct jobs *j)
 		if (interrupted())
 			rc = print_error(EXIT_FAILED, "interrupted, nothing is changed");
 	}
+	if (!rc && j->rules.n &&
+	    iopmem_change_rules(j->ctx, j->rules.rules, j->rules.n, j->bind) < 0)
+		rc = print_ctx_error(EXIT_FAILED, j->ctx);
 	if (rc)
 		undo_all(j, i);
 	iopmem_set_wait_fn(j->ctx, NULL, NULL);
@@ -263,13 +285,16 @@ static int add_job(struct json_object *to, struct jobs *j, struct job *job,
 	json_add_string(json, "function", job->address);
 	json_add_string(json, "action", !job->changed ? "none" :
 			j->bind ? "bound" : "unbound");
-	json_add_string(json, "previous_driver",
-			iopmem_binding_get_driver(job->before));
+	json_add_string(json, "previous_driver", job->before ?
+			iopmem_binding_get_driver(job->before) :
+			iopmem_function_get_driver(job->fn));
 	fn = iopmem_function_get_by_address(j->now, job->address);
 	json_add_string(json, "driver",
 			fn ? iopmem_function_get_driver(fn) : NULL);
-	json_add_bool(json, "persistent",
-		      fn && iopmem_function_is_persistent(fn));
+	if (fn)
+		json_add_persistent(json, fn, flags);
+	else
+		json_add_string(json, "persistent", NULL);
 	if (j->bind)
 		json_object_object_add(json, "regions",
 				       regions_to_json(fn, flags));
@@ -319,6 +344,20 @@ static int find_jobs(struct jobs *j, const struct specs *specs)
 	return EXIT_OK;
 }
 
+/* The rule for a card that has gone can be taken out. */
+static int read_specs(struct jobs *j, char **texts, int n, struct specs *specs)
+{
+	const struct iopmem_rule *rules = NULL;
+	int num_rules = 0;
+
+	*specs = (struct specs){};
+	if (!j->bind && j->persist)
+		num_rules = iopmem_get_rules(j->ctx, &rules);
+	if (num_rules < 0)
+		return print_ctx_error(EXIT_FAILED, j->ctx);
+	return specs_read_with(j->ctx, texts, n, rules, num_rules, specs);
+}
+
 static int run(struct jobs *j, char **texts, int n, unsigned int flags)
 {
 	struct specs specs;
@@ -326,9 +365,13 @@ static int run(struct jobs *j, char **texts, int n, unsigned int flags)
 
 	if (iopmem_scan(j->ctx) < 0)
 		return print_ctx_error(EXIT_FAILED, j->ctx);
-	rc = specs_read(j->ctx, texts, n, &specs);
+	rc = read_specs(j, texts, n, &specs);
 	if (!rc)
 		rc = find_jobs(j, &specs);
+	if (!rc && j->persist)
+		rc = j->bind ?
+			persist_bind(j->ctx, texts, &specs, &j->rules) :
+			persist_unbind(j->ctx, &specs, &j->rules);
 	specs_free(&specs);
 	if (!rc)
 		rc = check_all(j);
@@ -360,8 +403,7 @@ static int bind_or_unbind(int argc, char **argv, struct iopmem_ctx *ctx,
 				IOPMEM_UNBIND_FORCE;
 			break;
 		case 'p':
-			jobs.flags |= bind ? IOPMEM_BIND_PERSIST :
-				IOPMEM_UNBIND_PERSIST;
+			jobs.persist = true;
 			break;
 		case 'u':
 			flags |= JSON_HUMAN;
@@ -374,12 +416,11 @@ static int bind_or_unbind(int argc, char **argv, struct iopmem_ctx *ctx,
 		return print_error(EXIT_USAGE,
 				   "which function? 'ndctl-iopmem list' shows them");
 
-	/* who has started us may ignore it, and the library wants to see driverctl end */
-	signal(SIGCHLD, SIG_DFL);
 	rc = run(&jobs, argv + optind, argc - optind, flags);
 	for (i = 0; i < jobs.n; i++)
 		iopmem_binding_free(jobs.list[i].before);
 	free(jobs.list);
+	free(jobs.rules.rules);
 	iopmem_unref(jobs.now);
 	return rc;
 }

@@ -103,9 +103,28 @@ struct specs {
  */
 int specs_read(struct iopmem_ctx *ctx, char **texts, int n,
 	       struct specs *specs);
+/* What one of these rules is for need not be in the machine. */
+int specs_read_with(struct iopmem_ctx *ctx, char **texts, int n,
+		    const struct iopmem_rule *rules, int num_rules,
+		    struct specs *specs);
 /* Without operands everything matches. */
 bool specs_match(const struct specs *specs, struct iopmem_function *fn);
+bool specs_match_rule(const struct specs *specs, const struct iopmem_rule *rule);
 void specs_free(struct specs *specs);
+
+/* persist.c */
+
+/* Rules that are added, or taken out; free @rules */
+struct persist {
+	struct iopmem_rule *rules;
+	int n;
+};
+
+/* What --persist is to do about what the operands name. An exit code. */
+int persist_bind(struct iopmem_ctx *ctx, char **texts, const struct specs *specs,
+		 struct persist *p);
+int persist_unbind(struct iopmem_ctx *ctx, const struct specs *specs,
+		   struct persist *p);
 
 /* json.c */
 struct json_object;
@@ -125,6 +144,9 @@ void json_add_size(struct json_object *to, const char *key, uint64_t bytes,
 		   unsigned int flags);
 void json_add_hex(struct json_object *to, const char *key, uint64_t value,
 		  unsigned int flags);
+/* "persistent": does iopmem take the function at each boot? */
+void json_add_persistent(struct json_object *to, struct iopmem_function *fn,
+			 unsigned int flags);
 /*
  * A value that could not be had for reason @rc, a negative errno: null, and for
  * people "unknown, needs root" where that is so.

@@ -147,6 +147,17 @@ void json_add_unknown(struct json_object *to, const char *key, int rc,
 	json_add_string(to, key, text);
 }
 
+void json_add_persistent(struct json_object *to, struct iopmem_function *fn,
+			 unsigned int flags)
+{
+	int boot = iopmem_function_get_boot(fn);
+
+	if (boot < 0)
+		json_add_unknown(to, "persistent", boot, flags);
+	else
+		json_add_bool(to, "persistent", boot != IOPMEM_BOOT_NONE);
+}
+
 int json_print(struct json_object *array, unsigned int flags)
 {
 	const int style = JSON_C_TO_STRING_PRETTY |

@@ -73,36 +73,79 @@ static bool parse(const char *text, struct pci_filter *f)
 	return is_slot(text, f) || is_id(text, f);
 }
 
-/* -1 in a filter is anything. */
-static bool is_one_of(const struct pci_filter *f, struct iopmem_function *fn)
+/* -1 in a filter is anything, in a function it is not known. */
+static bool is_one_of(const struct pci_filter *f, const struct pci_filter *is)
 {
 	const struct {
 		int wanted;
-		unsigned int is;
+		int is;
 	} fields[] = {
-		{ f->domain, iopmem_function_get_domain(fn) },
-		{ f->bus, iopmem_function_get_bus_number(fn) },
-		{ f->slot, iopmem_function_get_device_number(fn) },
-		{ f->func, iopmem_function_get_function_number(fn) },
-		{ f->vendor, iopmem_function_get_vendor(fn) },
-		{ f->device, iopmem_function_get_device(fn) },
-		{ f->prog_if, iopmem_function_get_class(fn) & 0xff },
+		{ f->domain, is->domain },
+		{ f->bus, is->bus },
+		{ f->slot, is->slot },
+		{ f->func, is->func },
+		{ f->vendor, is->vendor },
+		{ f->device, is->device },
+		{ f->prog_if, is->prog_if },
 	};
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(fields); i++)
-		if (fields[i].wanted >= 0 &&
-		    (unsigned int)fields[i].wanted != fields[i].is)
+		if (fields[i].wanted >= 0 && fields[i].wanted != fields[i].is)
 			return false;
 	return f->device_class < 0 ||
-		!((f->device_class ^ iopmem_function_get_class(fn) >> 8) &
-		  f->device_class_mask);
+		!((f->device_class ^ is->device_class) & f->device_class_mask);
 }
 
-int specs_read(struct iopmem_ctx *ctx, char **texts, int n,
-	       struct specs *specs)
+static bool matches(const struct pci_filter *f, struct iopmem_function *fn)
+{
+	const struct pci_filter is = {
+		.domain = iopmem_function_get_domain(fn),
+		.bus = iopmem_function_get_bus_number(fn),
+		.slot = iopmem_function_get_device_number(fn),
+		.func = iopmem_function_get_function_number(fn),
+		.vendor = iopmem_function_get_vendor(fn),
+		.device = iopmem_function_get_device(fn),
+		.device_class = iopmem_function_get_class(fn) >> 8,
+		.prog_if = iopmem_function_get_class(fn) & 0xff,
+	};
+
+	return is_one_of(f, &is);
+}
+
+/* A rule does not tell the class of a function. */
+static bool matches_rule(const struct pci_filter *f,
+			 const struct iopmem_rule *rule)
+{
+	struct pci_filter is;
+
+	pci_filter_init(NULL, &is);
+	if (*rule->address && !is_slot(rule->address, &is))
+		return false;
+	is.vendor = rule->vendor;
+	is.device = rule->device;
+	return f->device_class < 0 && is_one_of(f, &is);
+}
+
+/* Is it in the machine, or in a rule if that will do? */
+static bool is_there(struct iopmem_ctx *ctx, const struct pci_filter *f,
+		     const struct iopmem_rule *rules, int num_rules)
 {
 	struct iopmem_function *fn;
+
+	while (num_rules--)
+		if (matches_rule(f, &rules[num_rules]))
+			return true;
+	iopmem_function_foreach(ctx, fn)
+		if (matches(f, fn))
+			return true;
+	return false;
+}
+
+int specs_read_with(struct iopmem_ctx *ctx, char **texts, int n,
+		    const struct iopmem_rule *rules, int num_rules,
+		    struct specs *specs)
+{
 	int i;
 
 	*specs = (struct specs){ .n = n };
@@ -116,16 +159,18 @@ int specs_read(struct iopmem_ctx *ctx, char **texts, int n,
 			return print_error(EXIT_USAGE,
 					   "'%s' names no function: give an address (0000:01:00.0 or 01:00), ids (1af4:1110 or 1af4:) or a path in sysfs",
 					   texts[i]);
-	for (i = 0; i < n; i++) {
-		iopmem_function_foreach(ctx, fn)
-			if (is_one_of(&specs->filters[i], fn))
-				break;
-		if (!fn)
+	for (i = 0; i < n; i++)
+		if (!is_there(ctx, &specs->filters[i], rules, num_rules))
 			return print_error(EXIT_NOT_FOUND,
 					   "'%s' is not in this machine, 'ndctl-iopmem list --all' shows what is",
 					   texts[i]);
-	}
 	return EXIT_OK;
+}
+
+int specs_read(struct iopmem_ctx *ctx, char **texts, int n,
+	       struct specs *specs)
+{
+	return specs_read_with(ctx, texts, n, NULL, 0, specs);
 }
 
 bool specs_match(const struct specs *specs, struct iopmem_function *fn)
@@ -133,9 +178,19 @@ bool specs_match(const struct specs *specs, struct iopmem_function *fn)
 	int i;
 
 	for (i = 0; i < specs->n; i++)
-		if (is_one_of(&specs->filters[i], fn))
+		if (matches(&specs->filters[i], fn))
 			return true;
 	return specs->n == 0;
+}
+
+bool specs_match_rule(const struct specs *specs, const struct iopmem_rule *rule)
+{
+	int i;
+
+	for (i = 0; i < specs->n; i++)
+		if (matches_rule(&specs->filters[i], rule))
+			return true;
+	return false;
 }
 
 void specs_free(struct specs *specs)

@@ -2,9 +2,8 @@
 /*
  * Bind and unbind
  *
- * Where a function is has three parts: its driver, driver_override, and what
- * driverctl has saved for the next boot. Each change goes from one such state
- * to another, and on an error back.
+ * Where a function is has two parts: its driver and driver_override. Each change
+ * goes from one such state to another, and on an error back.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -12,7 +11,6 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,183 +19,11 @@
 
 #include "internal.h"
 
-/* The program driverctl, which keeps driver_override over a reboot */
-
-#define SAVED		"/etc/driverctl.d/pci-"
-
-/* The driver that driverctl has saved for the function; NULL: none. */
-static int driverctl_saved(struct iopmem_ctx *ctx, const char *address, char **driver)
-{
-	char path[PATH_MAX], buf[SYSFS_MAX];
-	int n;
-
-	*driver = NULL;
-	snprintf(path, sizeof(path), SAVED "%s", address);
-	n = sysfs_read(path, buf, sizeof(buf));
-	if (n == -ENOENT || n == -ENOTDIR || !n)
-		return 0;
-	if (n < 0)
-		return set_error(ctx, n, "%s: %s", path, strerror(-n));
-	*driver = strdup(buf);
-	return *driver ? 0 : set_error(ctx, -ENOMEM, "out of memory");
-}
-
-/* Root's PATH need not have the folders of root's programs. */
-static int find_program(char path[PATH_MAX])
-{
-	char folders[PATH_MAX], *rest = folders, *folder;
-
-	snprintf(folders, sizeof(folders), "%s:/usr/sbin:/sbin",
-		 secure_getenv("PATH") ?: "");
-	while ((folder = strsep(&rest, ":"))) {
-		if (folder[0] != '/' ||
-		    snprintf(path, PATH_MAX, "%s/driverctl", folder) >= PATH_MAX)
-			continue;
-		if (!access(path, X_OK))
-			return 0;
-	}
-	return -ENOENT;
-}
-
-/* Is the program there, and will its exit status be told? */
-static int driverctl_check(struct iopmem_ctx *ctx, const char *address)
-{
-	struct sigaction action;
-	char path[PATH_MAX];
-
-	if (!sigaction(SIGCHLD, NULL, &action) &&
-	    (action.sa_handler == SIG_IGN || action.sa_flags & SA_NOCLDWAIT))
-		return set_error(ctx, -ECHILD,
-				 "%s: how driverctl ends cannot be told while this program ignores SIGCHLD: let it handle that by default",
-				 address);
-	if (find_program(path))
-		return set_error(ctx, -ENOENT,
-				 "%s: keeping this over a reboot takes the program driverctl, which is not there: install it",
-				 address);
-	return 0;
-}
-
-/* In a session of its own: what ends us, must not end it half way. */
-static int spawn(const char *path, const char *const *argv, int out,
-		 pid_t *pid)
-{
-	static const char *const env[] = {
-		"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", NULL
-	};
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attr;
-	sigset_t none;
-	int rc;
-
-	sigemptyset(&none);
-	if (posix_spawnattr_init(&attr))
-		return -ENOMEM;
-	if (posix_spawn_file_actions_init(&actions)) {
-		posix_spawnattr_destroy(&attr);
-		return -ENOMEM;
-	}
-	posix_spawnattr_setsigmask(&attr, &none);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK |
-				 POSIX_SPAWN_SETSID);
-	rc = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO,
-					      "/dev/null", O_RDONLY, 0);
-	if (!rc)
-		rc = posix_spawn_file_actions_adddup2(&actions, out,
-						      STDOUT_FILENO);
-	if (!rc)
-		rc = posix_spawn_file_actions_adddup2(&actions, out,
-						      STDERR_FILENO);
-	if (!rc)
-		rc = posix_spawn(pid, path, &actions, &attr, (char **)argv,
-				 (char **)env);
-	posix_spawn_file_actions_destroy(&actions);
-	posix_spawnattr_destroy(&attr);
-	return -rc;
-}
-
-/* The last line of what it says goes into @said. */
-static void listen_to(int fd, char *said, size_t size)
-{
-	size_t have = 0;
-	char *newline;
-	ssize_t n;
-
-	do {
-		if (have == size - 1) {
-			have = size / 2;
-			memmove(said, said + size - 1 - have, have);
-		}
-		n = read(fd, said + have, size - 1 - have);
-		if (n > 0)
-			have += n;
-	} while (n > 0 || (n < 0 && errno == EINTR));
-	while (have && said[have - 1] == '\n')
-		have--;
-	said[have] = 0;
-	newline = strrchr(said, '\n');
-	if (newline)
-		memmove(said, newline + 1, strlen(newline));
-}
-
-static int run(struct iopmem_ctx *ctx, const char *address,
-	       const char *const *argv)
-{
-	char path[PATH_MAX], said[256] = "";
-	int out[2], rc, status;
-	pid_t pid;
-
-	rc = driverctl_check(ctx, address);
-	if (rc)
-		return rc;
-	find_program(path);
-	if (pipe2(out, O_CLOEXEC))
-		return set_error(ctx, -errno, "%s: %s", address, strerror(errno));
-	rc = spawn(path, argv, out[1], &pid);
-	close(out[1]);
-	if (rc) {
-		close(out[0]);
-		return set_error(ctx, rc, "%s: %s: %s", address, path,
-				 strerror(-rc));
-	}
-	listen_to(out[0], said, sizeof(said));
-	close(out[0]);
-	do
-		rc = waitpid(pid, &status, 0);
-	while (rc < 0 && errno == EINTR);
-	if (rc < 0)
-		return set_error(ctx, -errno, "%s: driverctl %s: waitpid: %s",
-				 address, argv[2], strerror(errno));
-	if (WIFEXITED(status) && !WEXITSTATUS(status))
-		return 0;
-	return set_error(ctx, -EIO, "%s: driverctl %s has failed: %s", address,
-			 argv[2], said[0] ? said : "it does not say why");
-}
-
-/*
- * Save @driver, or with NULL forget what was saved, and set driver_override
- * alike. driverctl unbinds the function first.
- */
-static int driverctl_save(struct iopmem_ctx *ctx, const char *address,
-			  const char *driver)
-{
-	const char *const set[] = {
-		"driverctl", "--noprobe", "set-override", address, driver, NULL
-	};
-	const char *const unset[] = {
-		"driverctl", "--noprobe", "unset-override", address, NULL
-	};
-
-	return run(ctx, address, driver ? set : unset);
-}
-
-/* Where a function is */
-
 struct iopmem_binding {
 	struct iopmem_ctx *ctx;
 	char address[24];
 	char *driver;
 	char *override;
-	char *saved;
 };
 
 static int set(struct iopmem_ctx *ctx, char **part, const char *value)
@@ -218,7 +44,6 @@ void iopmem_binding_free(struct iopmem_binding *b)
 	context_put(b->ctx);
 	free(b->driver);
 	free(b->override);
-	free(b->saved);
 	free(b);
 }
 
@@ -446,7 +271,7 @@ static int binding_look(struct iopmem_binding *b)
 		rc = set(b->ctx, &b->driver, buf);
 	else
 		rc = wait_for_removal(b->ctx, b->address);
-	return rc ? rc : driverctl_saved(b->ctx, b->address, &b->saved);
+	return rc;
 }
 
 static struct iopmem_binding *binding_new(struct iopmem_ctx *ctx,
@@ -631,30 +456,13 @@ static int enter_driver(struct iopmem_binding *now, const char *driver)
 			 now->address, driver, strerror(-rc), now->address);
 }
 
-/* driverctl may have failed half way. */
-static void see_what_is_done(struct iopmem_binding *now)
-{
-	struct iopmem_ctx *ctx = now->ctx;
-	struct iopmem_binding *seen;
-	char error[sizeof(ctx->error)];
-
-	memcpy(error, ctx->error, sizeof(error));
-	if (!binding_read(ctx, now->address, &seen)) {
-		set(ctx, &now->override, seen->override);
-		set(ctx, &now->saved, seen->saved);
-		iopmem_binding_free(seen);
-	}
-	memcpy(ctx->error, error, sizeof(error));
-}
-
 /*
  * driver_override comes first, so that nothing else takes a function that has
- * lost its driver. driverctl unbinds, so it comes when nothing is bound.
+ * lost its driver.
  */
 static int step(struct iopmem_binding *now, const struct iopmem_binding *want,
 		bool may_end)
 {
-	bool save = !same_string(now->saved, want->saved);
 	int rc;
 
 	if (!same_string(now->override, want->override)) {
@@ -662,25 +470,10 @@ static int step(struct iopmem_binding *now, const struct iopmem_binding *want,
 		if (rc)
 			return rc;
 	}
-	if (now->driver && (save || !same_string(now->driver, want->driver))) {
+	if (now->driver && !same_string(now->driver, want->driver)) {
 		rc = leave_driver(now, may_end);
 		if (rc)
 			return rc;
-	}
-	if (save) {
-		rc = driverctl_save(now->ctx, now->address, want->saved);
-		if (rc) {
-			see_what_is_done(now);
-			return rc;
-		}
-		rc = set(now->ctx, &now->saved, want->saved);
-		if (rc)
-			return rc;
-		if (!same_string(want->saved, want->override)) {
-			rc = write_override(now, want->override);
-			if (rc)
-				return rc;
-		}
 	}
 	if (want->driver && !now->driver)
 		return enter_driver(now, want->driver);
@@ -690,8 +483,8 @@ static int step(struct iopmem_binding *now, const struct iopmem_binding *want,
 static bool same_binding(const struct iopmem_binding *a,
 			 const struct iopmem_binding *b)
 {
-	return same_string(a->driver, b->driver) && same_string(a->override, b->override) &&
-		same_string(a->saved, b->saved);
+	return same_string(a->driver, b->driver) &&
+		same_string(a->override, b->override);
 }
 
 /* Back to @was, with the message of what has gone wrong */
@@ -808,32 +601,20 @@ static int check_users(struct iopmem_function *fn, struct iopmem_users **users)
 	return rc;
 }
 
-/* Is there nothing to be done to get there? */
-static bool is_there(const struct iopmem_binding *b, const char *driver,
-		     bool persist)
-{
-	return same_string(b->driver, driver) &&
-		(!persist || same_string(b->saved, driver));
-}
-
 static int can_bind(struct iopmem_function *fn, unsigned int flags,
 		    const struct iopmem_binding *now,
 		    struct iopmem_users **users)
 {
-	bool ours = same_string(now->driver, DRIVER);
 	int rc;
 
-	if (is_there(now, DRIVER, flags & IOPMEM_BIND_PERSIST))
+	if (same_string(now->driver, DRIVER))
 		return 0;
-	rc = ours ? 0 : check_eligible(fn);
+	rc = check_eligible(fn);
 	if (!rc)
 		rc = check_root(fn);
-	if (!rc && now->driver && !ours && !(flags & IOPMEM_BIND_FORCE))
+	if (!rc && now->driver && !(flags & IOPMEM_BIND_FORCE))
 		rc = set_error(fn->ctx, -EBUSY, "%s: the driver %s has it",
 			       fn->name, now->driver);
-	if (!rc && flags & IOPMEM_BIND_PERSIST &&
-	    !same_string(now->saved, DRIVER))
-		rc = driverctl_check(fn->ctx, fn->name);
 	if (!rc && now->driver)
 		rc = check_users(fn, users);
 	return rc;
@@ -849,34 +630,29 @@ static int can_unbind(struct iopmem_function *fn, unsigned int flags,
 		return set_error(fn->ctx, -EBUSY, "%s: the driver %s has it, not "
 				 DRIVER, fn->name, now->driver);
 	rc = check_root(fn);
-	if (!rc && flags & IOPMEM_UNBIND_PERSIST &&
-	    same_string(now->saved, DRIVER))
-		rc = driverctl_check(fn->ctx, fn->name);
 	if (!rc && now->driver && !(flags & IOPMEM_UNBIND_FORCE))
 		rc = check_users(fn, users);
 	return rc;
 }
 
 static int check_flags(struct iopmem_function *fn, unsigned int flags,
-		       unsigned int known, const char *names)
+		       unsigned int known, const char *name)
 {
 	if (!(flags & ~known))
 		return 0;
 	return set_error(fn->ctx, -EINVAL, "%s: flags 0x%x are unknown, use %s",
-			 fn->name, flags & ~known, names);
+			 fn->name, flags & ~known, name);
 }
 
 static int check_bind_flags(struct iopmem_function *fn, unsigned int flags)
 {
-	return check_flags(fn, flags, IOPMEM_BIND_FORCE | IOPMEM_BIND_PERSIST,
-			   "IOPMEM_BIND_FORCE or IOPMEM_BIND_PERSIST");
+	return check_flags(fn, flags, IOPMEM_BIND_FORCE, "IOPMEM_BIND_FORCE");
 }
 
 static int check_unbind_flags(struct iopmem_function *fn, unsigned int flags)
 {
-	return check_flags(fn, flags,
-			   IOPMEM_UNBIND_FORCE | IOPMEM_UNBIND_PERSIST,
-			   "IOPMEM_UNBIND_FORCE or IOPMEM_UNBIND_PERSIST");
+	return check_flags(fn, flags, IOPMEM_UNBIND_FORCE,
+			   "IOPMEM_UNBIND_FORCE");
 }
 
 /* What is asked without a change: no process is started. */
@@ -943,9 +719,8 @@ int iopmem_binding_bind(struct iopmem_function *fn, unsigned int flags,
 	}
 	want = (struct iopmem_binding){
 		.driver = DRIVER,
-		.override = is_there(was, DRIVER, flags & IOPMEM_BIND_PERSIST) ?
-			was->override : DRIVER,
-		.saved = flags & IOPMEM_BIND_PERSIST ? DRIVER : was->saved,
+		.override = same_string(was->driver, DRIVER) ? was->override :
+			DRIVER,
 	};
 	return change(was, &want, before);
 }
@@ -954,7 +729,6 @@ int iopmem_binding_unbind(struct iopmem_function *fn, unsigned int flags,
 			  struct iopmem_binding **before)
 {
 	struct iopmem_binding *was, want;
-	bool forget;
 	int rc;
 
 	rc = check_unbind_flags(fn, flags);
@@ -967,10 +741,8 @@ int iopmem_binding_unbind(struct iopmem_function *fn, unsigned int flags,
 		iopmem_binding_free(was);
 		return rc;
 	}
-	forget = flags & IOPMEM_UNBIND_PERSIST && same_string(was->saved, DRIVER);
 	want = (struct iopmem_binding){
 		.override = same_string(was->override, DRIVER) ? NULL : was->override,
-		.saved = forget ? NULL : was->saved,
 	};
 	return change(was, &want, before);
 }
@@ -997,15 +769,4 @@ int iopmem_binding_restore(struct iopmem_binding *binding)
 const char *iopmem_binding_get_driver(struct iopmem_binding *binding)
 {
 	return binding->driver;
-}
-
-bool iopmem_function_is_persistent(struct iopmem_function *fn)
-{
-	char *saved = NULL;
-	bool persistent;
-
-	driverctl_saved(fn->ctx, fn->name, &saved);
-	persistent = same_string(saved, DRIVER);
-	free(saved);
-	return persistent;
 }

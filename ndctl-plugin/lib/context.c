@@ -21,6 +21,7 @@ static void destroy(struct iopmem_ctx *ctx)
 {
 	regions_reset(ctx);
 	functions_reset(ctx);
+	boot_reset(ctx);
 	machine_reset(ctx);
 	free(ctx);
 }

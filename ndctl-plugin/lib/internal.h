@@ -116,6 +116,10 @@ struct iopmem_ctx {
 	bool kconfig_tried;
 	char *kconfig;
 	size_t kconfig_len;
+
+	bool rules_read;
+	struct iopmem_rule *rules;
+	int num_rules;
 };
 
 /* machine.c */
@@ -139,6 +143,9 @@ struct iopmem_function *function_find(struct iopmem_ctx *ctx,
 				      const struct address *a);
 /* The address in the BAR's register, 0 if that says nothing */
 int bar_register(struct iopmem_bar *bar, uint64_t *address);
+
+/* boot.c */
+void boot_reset(struct iopmem_ctx *ctx);
 
 /* region.c */
 void regions_reset(struct iopmem_ctx *ctx);

@@ -521,23 +521,18 @@ const char *iopmem_user_get_text(struct iopmem_user *user);
 /**
  * enum iopmem_bind_flags - how iopmem_function_bind() goes about it
  * @IOPMEM_BIND_FORCE: take the function from another driver, if nobody uses it
- * @IOPMEM_BIND_PERSIST: bind it at the next boot too, through the program
- *	driverctl; what is bound without is bound anew
  */
 enum iopmem_bind_flags {
 	IOPMEM_BIND_FORCE = 1 << 0,
-	IOPMEM_BIND_PERSIST = 1 << 1,
 };
 
 /**
  * enum iopmem_unbind_flags - how iopmem_function_unbind() goes about it
  * @IOPMEM_UNBIND_FORCE: though the function is in use: what has device-dax mapped
  *	gets SIGBUS, for block devices the driver waits until they are closed
- * @IOPMEM_UNBIND_PERSIST: undo IOPMEM_BIND_PERSIST too
  */
 enum iopmem_unbind_flags {
 	IOPMEM_UNBIND_FORCE = 1 << 2,
-	IOPMEM_UNBIND_PERSIST = 1 << 3,
 };
 
 /**
@@ -551,10 +546,9 @@ enum iopmem_unbind_flags {
  *
  * Return: 0; -EINVAL if no BAR is eligible or a flag is unknown, -EACCES if not
  * root, -EBUSY if another driver has it and @flags have no IOPMEM_BIND_FORCE, or
- * if that driver's devices are in use, -ENOENT if /proc is not mounted, or if there
- * is no driverctl and it takes one, -ECHILD if it takes one and the program
- * ignores SIGCHLD, -ENODEV if the function has gone, -EAGAIN if the kernel is about
- * to bind or unbind it, and waits, -ENOMEM.
+ * if that driver's devices are in use, -ENOENT if /proc is not mounted, -ENODEV if
+ * the function has gone, -EAGAIN if the kernel is about to bind or unbind it, and
+ * waits, -ENOMEM.
  */
 int iopmem_function_can_bind(struct iopmem_function *fn, unsigned int flags,
 			     struct iopmem_users **users);
@@ -568,8 +562,8 @@ int iopmem_function_can_bind(struct iopmem_function *fn, unsigned int flags,
  * iopmem_set_wait_fn(). The context does not see the change.
  *
  * Return: 1 if something was changed, 0 if it was so already. Errors of
- * iopmem_function_can_bind(), of loading a module, of the driver, -EIO if driverctl
- * fails; the function is then where it was.
+ * iopmem_function_can_bind(), of loading a module, of the driver; the function is
+ * then where it was.
  */
 int iopmem_function_bind(struct iopmem_function *fn, unsigned int flags);
 
@@ -583,8 +577,7 @@ int iopmem_function_bind(struct iopmem_function *fn, unsigned int flags);
  *
  * Return: 0; -EINVAL if a flag is unknown, -EACCES if not root, -EBUSY if another
  * driver has it, or if it is in use and @flags have no IOPMEM_UNBIND_FORCE,
- * -ENOENT as above, -ECHILD as above, -ENODEV if
- * the function has gone, -EAGAIN as above, -ENOMEM.
+ * -ENOENT as above, -ENODEV if the function has gone, -EAGAIN as above, -ENOMEM.
  */
 int iopmem_function_can_unbind(struct iopmem_function *fn, unsigned int flags,
 			       struct iopmem_users **users);

@@ -264,11 +264,62 @@ uint64_t iopmem_extent_get_bar_offset(struct iopmem_extent *extent);
 /* The nearest function above, or in, both; NULL if that is a host bridge. */
 struct iopmem_function *iopmem_path_get_common(struct iopmem_path *path);
 
+/* boot.c */
+
+/**
+ * struct iopmem_rule - has udev have iopmem take functions when they appear
+ * @address: of the only one, or ""
+ * @vendor: a function with another one is not taken
+ * @device: the same
+ */
+struct iopmem_rule {
+	char address[24];
+	unsigned int vendor;
+	unsigned int device;
+};
+
+/*
+ * iopmem_get_rules - those that are there, as long as the context is
+ * Their number, or an error of open(2).
+ */
+int iopmem_get_rules(struct iopmem_ctx *ctx, const struct iopmem_rule **rules);
+bool iopmem_rule_is_for(const struct iopmem_rule *rule,
+			struct iopmem_function *fn);
+
+/* Could they be changed? Errors: -ENOENT, -EACCES, -EROFS, -EINVAL. */
+int iopmem_check_rules(struct iopmem_ctx *ctx);
+/*
+ * Add these, once each, or take them out, on the disk. The context does not see
+ * the change.
+ */
+int iopmem_change_rules(struct iopmem_ctx *ctx, const struct iopmem_rule *rules,
+			int n, bool add);
+
+/* The driver that driverctl(8) has saved for it, to be freed, or NULL */
+int iopmem_function_get_driverctl(struct iopmem_function *fn, char **driver);
+
+/**
+ * enum iopmem_boot - why iopmem takes a function at each boot
+ * @IOPMEM_BOOT_NONE: it does not
+ * @IOPMEM_BOOT_RULE: there is a rule
+ * @IOPMEM_BOOT_DRIVERCTL: driverctl(8) has saved it
+ * @IOPMEM_BOOT_OWN: the driver has its ids by itself
+ */
+enum iopmem_boot {
+	IOPMEM_BOOT_NONE,
+	IOPMEM_BOOT_RULE,
+	IOPMEM_BOOT_DRIVERCTL,
+	IOPMEM_BOOT_OWN,
+};
+
+/* One of these, or an error of open(2) */
+int iopmem_function_get_boot(struct iopmem_function *fn);
+
 /* bind.c */
 
 /*
- * Where a function was: its driver, driver_override, what driverctl saved. It has
- * a reference on its context.
+ * Where a function was: its driver and driver_override. It has a reference on its
+ * context.
  */
 struct iopmem_binding;
 
@@ -286,8 +337,5 @@ const char *iopmem_binding_get_driver(struct iopmem_binding *binding);
  */
 int iopmem_binding_restore(struct iopmem_binding *binding);
 void iopmem_binding_free(struct iopmem_binding *binding);
-
-/* Has driverctl saved that the driver iopmem takes it at the next boot? */
-bool iopmem_function_is_persistent(struct iopmem_function *fn);
 
 #endif /* _IOPMEM_PRIVATE_H_ */
