@@ -90,6 +90,7 @@ test_list() {
 	same_as "$f.host_bridge" "readlink $dev | cut -d/ -f5"
 	same_as "$f.parent" "basename \$(dirname \$(readlink $dev))"
 	same_as "$f.driver" "basename \$(readlink $dev/driver)"
+	field_is "$f.persistent" false
 	field_is "$f.state" bound
 	same_as "$f.bus" "basename $dev/ndbus*"
 	run "ls $dev/iommu_group $dev/max_link_speed 2>&1 | grep -c 'No such file'"

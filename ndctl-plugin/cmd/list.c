@@ -398,6 +398,7 @@ static int add_function(struct json_object *to, struct iopmem_function *fn,
 	json_add_string(j, "state",
 			state_name(iopmem_function_get_state(fn)));
 	json_add_string(j, "driver", iopmem_function_get_driver(fn));
+	json_add_persistent(j, fn, flags);
 	json_add_string(j, "bus", bus ? ndctl_bus_get_devname(bus) : NULL);
 	add_id(j, "numa_node", iopmem_function_get_numa_node(fn));
 	add_id(j, "iommu_group", iopmem_function_get_iommu_group(fn));
