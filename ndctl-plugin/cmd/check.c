@@ -63,6 +63,9 @@ enum finding {
 	DRIVER_BOUND,
 	DRIVER_NONE,
 	DRIVER_OTHER,
+	BOOT_BINDS,
+	BOOT_DOES_NOT_BIND,
+	BOOT_UNREADABLE,
 	MEMORY_DECODING_ON,
 	MEMORY_DECODING_OFF,
 	MEMORY_DECODING_AT_BIND,
@@ -135,6 +138,9 @@ static const struct {
 	[DRIVER_BOUND] = { "driver-bound", OK, false },
 	[DRIVER_NONE] = { "driver-none", WARNING, false },
 	[DRIVER_OTHER] = { "driver-other", WARNING, false },
+	[BOOT_BINDS] = { "boot-binds", OK, false },
+	[BOOT_DOES_NOT_BIND] = { "boot-does-not-bind", NOTE, false },
+	[BOOT_UNREADABLE] = { "boot-unreadable", NOTE, false },
 	[MEMORY_DECODING_ON] = { "memory-decoding-on", OK, false },
 	[MEMORY_DECODING_OFF] = { "memory-decoding-off", ERROR, false },
 	[MEMORY_DECODING_AT_BIND] = { "memory-decoding-at-bind", OK, false },
@@ -456,6 +462,36 @@ static void check_initiators(struct check *c)
 
 /* A function */
 
+/* Will the driver have it after a reboot too? */
+static void check_boot(struct check *c)
+{
+	static const char *const why[] = {
+		[IOPMEM_BOOT_RULE] = "as bind --persist was told",
+		[IOPMEM_BOOT_DRIVERCTL] = "as driverctl has saved",
+		[IOPMEM_BOOT_OWN] = "since the driver has its ids by itself",
+		[IOPMEM_BOOT_IDS] = "by ids= in modprobe.d",
+	};
+	int boot = iopmem_function_get_boot(c->fn);
+	char action[128];
+
+	if (boot < 0) {
+		add_unreadable(c, BOOT_UNREADABLE, boot);
+		return;
+	}
+	snprintf(action, sizeof(action), "ndctl-iopmem bind --persist %s",
+		 iopmem_function_get_address(c->fn));
+	if (boot == IOPMEM_BOOT_NONE)
+		add_finding(c, BOOT_DOES_NOT_BIND, action,
+			    "it is bound, and will not be after a reboot");
+	else if (boot == IOPMEM_BOOT_IDS_NOT_LOADED)
+		add_finding(c, BOOT_DOES_NOT_BIND,
+			    "echo iopmem_bus >/etc/modules-load.d/iopmem.conf",
+			    "ids= in modprobe.d names it, and nothing loads iopmem_bus at boot");
+	else
+		add_finding(c, BOOT_BINDS, NULL, "it is bound at each boot, %s",
+			    why[boot]);
+}
+
 static void check_driver(struct check *c)
 {
 	const char *address = iopmem_function_get_address(c->fn);
@@ -465,6 +501,7 @@ static void check_driver(struct check *c)
 	switch (iopmem_function_get_state(c->fn)) {
 	case IOPMEM_STATE_BOUND:
 		add_finding(c, DRIVER_BOUND, NULL, "the driver iopmem has it");
+		check_boot(c);
 		break;
 	case IOPMEM_STATE_AVAILABLE:
 		snprintf(action, sizeof(action), "ndctl-iopmem bind %s", address);

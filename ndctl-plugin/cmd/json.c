@@ -155,7 +155,8 @@ void json_add_persistent(struct json_object *to, struct iopmem_function *fn,
 	if (boot < 0)
 		json_add_unknown(to, "persistent", boot, flags);
 	else
-		json_add_bool(to, "persistent", boot != IOPMEM_BOOT_NONE);
+		json_add_bool(to, "persistent", boot != IOPMEM_BOOT_NONE &&
+			      boot != IOPMEM_BOOT_IDS_NOT_LOADED);
 }
 
 int json_print(struct json_object *array, unsigned int flags)

@@ -115,6 +115,10 @@ static int check_left(struct iopmem_ctx *ctx, struct iopmem_function *fn,
 		return print_error(EXIT_FAILED,
 				   "%s: is bound at each boot as all of %04x:%04x are: 'ndctl-iopmem unbind --persist %04x:%04x' ends that",
 				   address, vendor, device, vendor, device);
+	if (iopmem_function_get_boot(fn) == IOPMEM_BOOT_IDS)
+		return print_error(EXIT_FAILED,
+				   "%s: is bound at each boot by ids= in modprobe.d: take it out there first",
+				   address);
 	return check_driverctl(ctx, fn, "iopmem");
 }
 

@@ -138,6 +138,7 @@ int iopmem_get_rules(struct iopmem_ctx *ctx, const struct iopmem_rule **rules)
 void boot_reset(struct iopmem_ctx *ctx)
 {
 	free(ctx->rules);
+	free(ctx->ids);
 }
 
 bool iopmem_rule_is_for(const struct iopmem_rule *rule,
@@ -290,6 +291,56 @@ int iopmem_function_get_driverctl(struct iopmem_function *fn, char **driver)
 	return *driver ? 0 : set_error(fn->ctx, -ENOMEM, "out of memory");
 }
 
+static unsigned int read_id(struct iopmem_function *fn, const char *attr)
+{
+	char buf[32];
+
+	return sysfs_read_attr(fn->syspath, attr, buf, sizeof(buf)) > 0 ?
+		strtoul(buf, NULL, 0) : 0;
+}
+
+/* The grammar of vfio-pci: VENDOR:DEVICE[:SUBVENDOR[:SUBDEVICE[:CLASS[:MASK]]]] */
+static bool is_in_ids(struct iopmem_function *fn, const char *ids)
+{
+	for (; *ids; ids += strcspn(ids, ","), ids += strspn(ids, ",")) {
+		unsigned int vendor, device, subvendor = ~0u, subdevice = ~0u;
+		unsigned int class = 0, mask = 0;
+
+		if (sscanf(ids, "%8x:%8x:%8x:%8x:%8x:%8x", &vendor, &device,
+			   &subvendor, &subdevice, &class, &mask) < 2)
+			continue;
+		if (vendor == fn->vendor && device == fn->device &&
+		    (subvendor == ~0u || subvendor == read_id(fn, "subsystem_vendor")) &&
+		    (subdevice == ~0u || subdevice == read_id(fn, "subsystem_device")) &&
+		    !((class ^ fn->class) & mask))
+			return true;
+	}
+	return false;
+}
+
+/* Does the parameter in modprobe.d name it, and is the module loaded? */
+static int boot_by_ids(struct iopmem_function *fn)
+{
+	struct iopmem_ctx *ctx = fn->ctx;
+	struct iopmem_module module;
+	int rc;
+
+	if (!ctx->ids_read) {
+		rc = module_parameter(ctx, "ids", &ctx->ids);
+		if (rc)
+			return rc;
+		ctx->ids_read = true;
+		ctx->loads_at_boot = ctx->ids &&
+			(module_loads_at_boot() ||
+			 (!iopmem_get_module(ctx, &module) && module.builtin));
+	}
+	if (!ctx->ids || !is_in_ids(fn, ctx->ids))
+		return IOPMEM_BOOT_NONE;
+	return ctx->loads_at_boot ? IOPMEM_BOOT_IDS :
+		IOPMEM_BOOT_IDS_NOT_LOADED;
+}
+
+/* A rule comes after what --persist cannot undo. */
 int iopmem_function_get_boot(struct iopmem_function *fn)
 {
 	const struct iopmem_rule *rules;
@@ -297,12 +348,6 @@ int iopmem_function_get_boot(struct iopmem_function *fn)
 	bool ours;
 	int i, n, rc;
 
-	n = iopmem_get_rules(fn->ctx, &rules);
-	if (n < 0)
-		return n;
-	for (i = 0; i < n; i++)
-		if (iopmem_rule_is_for(&rules[i], fn))
-			return IOPMEM_BOOT_RULE;
 	rc = iopmem_function_get_driverctl(fn, &driver);
 	if (rc)
 		return rc;
@@ -312,5 +357,14 @@ int iopmem_function_get_boot(struct iopmem_function *fn)
 		return IOPMEM_BOOT_DRIVERCTL;
 	if (fn->vendor == OWN_VENDOR && fn->device == OWN_DEVICE)
 		return IOPMEM_BOOT_OWN;
-	return IOPMEM_BOOT_NONE;
+	rc = boot_by_ids(fn);
+	if (rc < 0 || rc == IOPMEM_BOOT_IDS)
+		return rc;
+	n = iopmem_get_rules(fn->ctx, &rules);
+	if (n < 0)
+		return n;
+	for (i = 0; i < n; i++)
+		if (iopmem_rule_is_for(&rules[i], fn))
+			return IOPMEM_BOOT_RULE;
+	return rc;
 }

@@ -120,6 +120,9 @@ struct iopmem_ctx {
 	bool rules_read;
 	struct iopmem_rule *rules;
 	int num_rules;
+	bool ids_read;
+	char *ids;
+	bool loads_at_boot;
 };
 
 /* machine.c */
@@ -135,6 +138,10 @@ int mtrr_type(struct iopmem_ctx *ctx, uint64_t start, uint64_t last,
 	      const char **type);
 /* Load the module, unless the driver is there. */
 int module_load(struct iopmem_ctx *ctx);
+/* A parameter of the module in modprobe.d, to be freed, or NULL */
+int module_parameter(struct iopmem_ctx *ctx, const char *name, char **value);
+/* Is the module named in modules-load.d? */
+bool module_loads_at_boot(void);
 void machine_reset(struct iopmem_ctx *ctx);
 
 /* pci.c */

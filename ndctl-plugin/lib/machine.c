@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* The machine: processor, memory types, kernel, module */
 #include <errno.h>
+#include <glob.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -271,6 +272,84 @@ int iopmem_get_module(struct iopmem_ctx *ctx, struct iopmem_module *m)
 		return set_error(ctx, rc, "module " MODULE ": its file cannot be read: %s",
 				 strerror(-rc));
 	return 0;
+}
+
+/* The parameter in @options, "ids=1af4:1110 bars=2", to be freed */
+static char *parameter(const char *options, const char *name)
+{
+	size_t len = strlen(name);
+	const char *at = options;
+
+	for (; *(at += strspn(at, " \t")); at += strcspn(at, " \t"))
+		if (!strncmp(at, name, len) && at[len] == '=')
+			return strndup(at + len + 1,
+				       strcspn(at + len + 1, " \t"));
+	return NULL;
+}
+
+int module_parameter(struct iopmem_ctx *ctx, const char *name, char **value)
+{
+	struct kmod_ctx *kmod = kmod_start(ctx);
+	struct kmod_config_iter *iter;
+	char *found;
+
+	*value = NULL;
+	if (!kmod)
+		return -ENOMEM;
+	iter = kmod_config_get_options(kmod);
+	while (iter && kmod_config_iter_next(iter)) {
+		if (strcmp(kmod_config_iter_get_key(iter), MODULE))
+			continue;
+		found = parameter(kmod_config_iter_get_value(iter), name);
+		if (!found)
+			continue;
+		/* as for the kernel, the last one counts */
+		free(*value);
+		*value = found;
+	}
+	kmod_config_iter_free_iter(iter);
+	kmod_unref(kmod);
+	return 0;
+}
+
+/* Does the file name the module? The rest of a line is white space. */
+static bool file_loads(const char *path)
+{
+	char *line = NULL;
+	size_t size = 0;
+	bool found = false;
+	FILE *file = fopen(path, "re");
+	char name[64];
+
+	while (file && !found && getline(&line, &size, file) >= 0)
+		found = sscanf(line, "%63s", name) == 1 &&
+			(!strcmp(name, MODULE) || !strcmp(name, "iopmem-bus"));
+	free(line);
+	if (file)
+		fclose(file);
+	return found;
+}
+
+bool module_loads_at_boot(void)
+{
+	static const char places[] =
+		"{/etc,/run,/usr/local/lib,/usr/lib}/modules-load.d/*.conf";
+	bool found = false, hidden;
+	glob_t files = {};
+	size_t i, k;
+
+	glob(places, GLOB_BRACE, NULL, &files);
+	for (i = 0; i < files.gl_pathc && !found; i++) {
+		/* of several of one name the first counts */
+		hidden = false;
+		for (k = 0; k < i; k++)
+			if (!strcmp(strrchr(files.gl_pathv[k], '/'),
+				    strrchr(files.gl_pathv[i], '/')))
+				hidden = true;
+		found = !hidden && file_loads(files.gl_pathv[i]);
+	}
+	globfree(&files);
+	return found;
 }
 
 static const char *what_to_do(int rc)

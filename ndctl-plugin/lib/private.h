@@ -304,12 +304,16 @@ int iopmem_function_get_driverctl(struct iopmem_function *fn, char **driver);
  * @IOPMEM_BOOT_RULE: there is a rule
  * @IOPMEM_BOOT_DRIVERCTL: driverctl(8) has saved it
  * @IOPMEM_BOOT_OWN: the driver has its ids by itself
+ * @IOPMEM_BOOT_IDS: ids= in modprobe.d names it, and the module is loaded
+ * @IOPMEM_BOOT_IDS_NOT_LOADED: it does not: the module is not loaded
  */
 enum iopmem_boot {
 	IOPMEM_BOOT_NONE,
 	IOPMEM_BOOT_RULE,
 	IOPMEM_BOOT_DRIVERCTL,
 	IOPMEM_BOOT_OWN,
+	IOPMEM_BOOT_IDS,
+	IOPMEM_BOOT_IDS_NOT_LOADED,
 };
 
 /* One of these, or an error of open(2) */
