@@ -17,6 +17,13 @@ __ndctl_iopmem_values() {
 	esac
 }
 
+# What unbind --persist can take out: it need not be in the machine.
+__ndctl_iopmem_rules() {
+	sed -n 's/.*, KERNEL=="\([^"]*\)".*/\1/p
+		s/.*"pci", ATTR{vendor}=="0x\(....\)", ATTR{device}=="0x\(....\)".*/\1:\2/p' \
+		/etc/udev/rules.d/60-iopmem-bind.rules 2>/dev/null
+}
+
 # $1: how many words are before the subcommand
 __ndctl_iopmem() {
 	local first=$1 cur prev words cword options
@@ -34,7 +41,9 @@ __ndctl_iopmem() {
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 	else
-		mapfile -t COMPREPLY < <(compgen -W "$(cd /sys/bus/pci/devices && echo *)" -- "$cur")
+		options=$(cd /sys/bus/pci/devices && echo *)
+		[ "${words[first]}" != unbind ] || options+=" $(__ndctl_iopmem_rules)"
+		mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur")
 	fi
 	__ltrim_colon_completions "$cur"
 }
