@@ -35,7 +35,7 @@ test_walk() {
 	pattern "$text" | dd of="$DIR/drive.img" conv=notrunc status=none
 	pages
 	typed ndctl-iopmem | here 01:00.0 04:00.0 >"$work/walk"
-	is "command lines" 15 "$(wc -l <"$work/walk")"
+	is "command lines" 16 "$(wc -l <"$work/walk")"
 	while read -r command <&5; do
 		run "cd /root && { $command
 		}"
