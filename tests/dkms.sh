@@ -3,25 +3,26 @@
 runs_in toolbox
 
 test_build() {
-	local headers kver out
+	local headers kver out version
 	shows "DKMS builds the module for Debian's kernel, in folders of its own"
+	version=$(cat "$top/VERSION")
 	headers=$(find /usr/src -maxdepth 1 -name 'linux-headers-6.1*-amd64' | sort -V | tail -n 1)
 	kver=${headers#*linux-headers-}
-	mkdir -p "$work/source/iopmem-0.1" "$work/dkms" "$work/modules"
+	mkdir -p "$work/source/iopmem-$version" "$work/dkms" "$work/modules"
 	(cd "$top" && tar -c --exclude=./build --exclude=./.git --exclude=./patches --exclude='*.ko' --exclude='*.o' .) |
-		tar -C "$work/source/iopmem-0.1" -x
+		tar -C "$work/source/iopmem-$version" -x
 	ours() {
 		dkms "$@" --sourcetree "$work/source" --dkmstree "$work/dkms" \
-			--installtree "$work/modules" -m iopmem -v 0.1 2>&1
+			--installtree "$work/modules" -m iopmem -v "$version" 2>&1
 	}
 	out=$(ours add) || bad "dkms add" "to succeed" "$out"
 	out=$(ours build -k "$kver" --kernelsourcedir "$headers") ||
-		bad "dkms build" "to succeed" "$out$(cat "$work"/dkms/iopmem/0.1/build/make.log)"
+		bad "dkms build" "to succeed" "$out$(cat "$work/dkms/iopmem/$version/build/make.log")"
 	out=$(ours status)
-	like "dkms status" "^iopmem/0.1, $kver, x86_64: built" "$out"
-	out=$(/sbin/modinfo -F vermagic "$work/dkms/iopmem/0.1/$kver/x86_64/module"/iopmem_bus.ko*)
+	like "dkms status" "^iopmem/$version, $kver, x86_64: built" "$out"
+	out=$(/sbin/modinfo -F vermagic "$work/dkms/iopmem/$version/$kver/x86_64/module"/iopmem_bus.ko*)
 	like "the module is for" "^$kver " "$out"
-	is "its version" 0.1 "$(/sbin/modinfo -F version "$work/dkms/iopmem/0.1/$kver/x86_64/module"/iopmem_bus.ko*)"
+	is "its version" "$version" "$(/sbin/modinfo -F version "$work/dkms/iopmem/$version/$kver/x86_64/module"/iopmem_bus.ko*)"
 	rm -rf "$work/dkms"
 }
 
@@ -33,7 +34,8 @@ runs_in base
 # What dkms and depmod leave in it is copied to SHARE/installed, and after the
 # removal to SHARE/removed.
 in_guest_tree() {
-	local kver=$1 share=$2 over=$work/over
+	local kver=$1 share=$2 over=$work/over version
+	version=$(cat "$top/VERSION")
 	mkdir -p "$over" "$share"/{installed,removed}
 	as_root unshare --mount sh -ec "
 		mount -t tmpfs tmp '$over'
@@ -42,21 +44,21 @@ in_guest_tree() {
 		mount -t proc proc '$over/root/proc'
 		mount -t tmpfs tmp '$over/root/tmp'
 		dpkg-deb --fsys-tarfile '$work'/apt/dkms_*.deb | tar -C '$over/root' --keep-directory-symlink -x
-		mkdir '$over/root/usr/src/iopmem-0.1'
+		mkdir '$over/root/usr/src/iopmem-$version'
 		tar -C '$top' -c --exclude=./build --exclude=./.git --exclude=./patches . |
-			tar -C '$over/root/usr/src/iopmem-0.1' --no-same-owner -x
+			tar -C '$over/root/usr/src/iopmem-$version' --no-same-owner -x
 		cd '$over/root/lib/modules/$kver'
 		rm -r updates
 		in_tree() {
 			PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot '$over/root' \"\$@\"
 		}
-		in_tree dkms install iopmem/0.1 -k $kver || {
-			cat '$over'/root/var/lib/dkms/iopmem/0.1/build/make.log
+		in_tree dkms install iopmem/$version -k $kver || {
+			cat '$over'/root/var/lib/dkms/iopmem/$version/build/make.log
 			exit 1
 		}
 		in_tree dkms status
 		cp -r modules.* updates '$share/installed/'
-		in_tree dkms remove iopmem/0.1 --all
+		in_tree dkms remove iopmem/$version --all
 		find . '$over/root/var/lib/dkms' -name '*iopmem*' | sed 's/^/left: /'
 		cp -r modules.* '$share/removed/'
 		chown -R $(id -u) '$share'
@@ -71,7 +73,7 @@ test_install() {
 	find_mirror
 	out=$(suite_download "$work/apt" dkms 2>&1) || bad "dkms, a package of $SUITES" "to be had" "$out"
 	out=$(in_guest_tree "$kver" "$VM/share/dkms") || bad "dkms install, dkms remove" "to succeed" "$out"
-	like "dkms status" "^iopmem/0.1, ${kver//+/.}, x86_64: installed" "$out"
+	like "dkms status" "^iopmem/$(cat "$top/VERSION"), ${kver//+/.}, x86_64: installed" "$out"
 	unlike "after dkms remove, files" "^left:" "$out"
 
 	trap 'guest "tar -xf /host/payload.tar -C / --no-same-owner"' EXIT
