@@ -9,17 +9,39 @@ export T KERNEL V KEEP KSRC OUT CUTS COUNT SEED REPEAT LOAD SAMPLE WHO
 
 kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR)/drivers/nvdimm CONFIG_IOPMEM_BUS=m
 
-.PHONY: all install plugin install-plugin uninstall-plugin demo check check-all check-debug kernel-debug torture mutants check-stranger bench-p2p lint patch shell clean help
+.PHONY: all install uninstall plugin install-plugin uninstall-plugin demo check check-all check-debug kernel-debug torture mutants check-stranger bench-p2p lint patch shell clean help
 
+# Debian's headers bring a compiler that has its version in its name, and no gcc.
 all:	## build the module for the running kernel, or for KDIR=
 	@test -e $(KDIR)/Makefile || { echo "iopmem: no kernel headers in $(KDIR): install linux-headers-$$(uname -r), or set KDIR=" >&2; exit 1; }
+	@for cc in $(firstword $(CC)) gcc clang /usr/bin/gcc-[0-9]*; do command -v $$cc >/dev/null && exit; done; \
+		echo "iopmem: there is no C compiler: apt install gcc" >&2; exit 1
+	@test -w drivers/nvdimm || { echo "iopmem: you may not write to $(CURDIR): copy it to a folder of yours, and make there" >&2; exit 1; }
 	+$(kbuild) modules
 
-# Without a System.map kbuild leaves depmod out. Signing wants the kernel's key.
-install: all	## install the module for that kernel
+# The kernel that the module is built for
+release = $$(modinfo -F vermagic drivers/nvdimm/iopmem_bus.ko | cut -d' ' -f1)
+
+# Not by kbuild: it wants a System.map for depmod and a key to sign with, of which
+# headers have none. Without a build of its own: root's would leave files that the
+# user cannot change. depmod does not say which of two modules it takes.
+install:	## install the module that make has built, for that kernel
+	@test -e drivers/nvdimm/iopmem_bus.ko || { echo "iopmem: the module is not built: make" >&2; exit 1; }
 	@command -v modinfo >/dev/null || { echo "iopmem: modinfo and depmod are missing: apt install kmod" >&2; exit 1; }
-	+$(kbuild) modules_install INSTALL_MOD_DIR=updates CONFIG_MODULE_SIG_ALL=
-	depmod $$(modinfo -F vermagic drivers/nvdimm/iopmem_bus.ko | cut -d' ' -f1)
+	@test -d /lib/modules/$(release) || { echo "iopmem: the module is for kernel $(release), which /lib/modules has not: make clean, then make, or make KDIR=" >&2; exit 1; }
+	@test -w /lib/modules/$(release) || { echo "iopmem: you may not write to /lib/modules/$(release): sudo make install" >&2; exit 1; }
+	@! { command -v dkms && dkms status -m iopmem | grep .; } >/dev/null 2>&1 || { \
+		echo "iopmem: DKMS has this module already, and only one of the two can be loaded: apt remove iopmem-dkms, or by 'dkms remove' what 'dkms status' names" >&2; exit 1; }
+	rm -f /lib/modules/$(release)/updates/iopmem_bus.ko*
+	install -D -m 644 -t /lib/modules/$(release)/updates drivers/nvdimm/iopmem_bus.ko
+	depmod $(release)
+
+uninstall:	## remove what install has installed, for each kernel
+	@set -e; for ko in /lib/modules/*/updates/iopmem_bus.ko*; do \
+		test -e $$ko || { echo "iopmem: /lib/modules has no module of make install: nothing is removed" >&2; exit 1; }; \
+		test -w $${ko%/*} || { echo "iopmem: you may not write to $${ko%/*}: sudo make uninstall" >&2; exit 1; }; \
+		kernel=$${ko#/lib/modules/}; \
+		echo rm $$ko; rm $$ko; depmod $${kernel%%/*}; done
 
 # What it wants: a new user's machine has neither.
 plugin_packages = meson gcc pkgconf libndctl-dev libdaxctl-dev libpci-dev libkmod-dev libmount-dev libjson-c-dev uuid-dev zlib1g-dev
@@ -29,6 +51,7 @@ plugin_packages = meson gcc pkgconf libndctl-dev libdaxctl-dev libpci-dev libkmo
 plugin:	## build the command ndctl-iopmem and the library libiopmem, into build/plugin
 	@for tool in meson $(firstword $(CC)); do command -v $$tool >/dev/null || { \
 		echo "iopmem: $$tool is not installed: apt install $(plugin_packages)" >&2; exit 1; }; done
+	@{ mkdir -p build && test -w build; } 2>/dev/null || { echo "iopmem: you may not write to $(CURDIR): copy it to a folder of yours, and make there" >&2; exit 1; }
 	@test -e build/plugin/build.ninja || meson setup --libdir=lib build/plugin ndctl-plugin || { \
 		echo "iopmem: if something was not found: apt install $(plugin_packages)" >&2; exit 1; }
 	meson compile -C build/plugin
@@ -82,7 +105,7 @@ shell:	## a shell in the demo's virtual machine
 
 clean:	## remove what was built here; the guest's image stays in the cache
 	rm -rf build tests/helpers/bin
-	find drivers tests \( -name '*.o' -o -name '*.ko' -o -name '*.mod*' -o -name '.*.cmd' -o -name modules.order -o -name Module.symvers \) -delete
+	find drivers $(wildcard tests) \( -name '*.o' -o -name '*.ko' -o -name '*.mod*' -o -name '.*.cmd' -o -name modules.order -o -name Module.symvers \) -delete
 
 help:	## list these targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18

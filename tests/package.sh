@@ -3,10 +3,11 @@
 # shellcheck shell=bash
 runs_in toolbox
 
-# copied NAME: the source in a folder of its own, as in git, without what is built
+# copied NAME: the source in a folder of its own, without what is built
 copied() {
 	mkdir "$work/$1"
-	git -C "$top" ls-files -z | tar -C "$top" -c --null -T - | tar -C "$work/$1" -x
+	(cd "$top" && tar -c --exclude=./build --exclude=./.git --exclude=./patches --exclude='*.ko' --exclude='*.o' .) |
+		tar -C "$work/$1" --no-same-owner -x
 }
 
 test_version() {
@@ -32,4 +33,51 @@ test_version() {
 	out=$(dkms add "$copy" --sourcetree "$work" --dkmstree "$work/dkms" 2>&1) || bad "dkms add" "to succeed" "$out"
 	out=$(dkms status --dkmstree "$work/dkms")
 	like "dkms status" "^iopmem/9.8.7" "$out"
+}
+
+# refused WHAT LINE COMMAND...: it fails, and all that it says beside make is LINE
+refused() {
+	local what=$1 line=$2 out
+	shift 2
+	out=$("$@" 2>&1) && bad "$what" "to fail" "$out"
+	is "$what" "iopmem: $line" "$(grep -v '^make.*: ' <<<"$out")"
+}
+
+test_make() {
+	local headers kver out module copy=$work/copy user=(setpriv --reuid=65534 --clear-groups make -C "$work/copy")
+	shows "make, make install and make uninstall do what they say without a warning, or tell in one line what to do"
+	copied copy
+	chmod go+rx "$work"
+	headers=$(find /usr/src -maxdepth 1 -name 'linux-headers-6.1*-amd64' | sort -V | tail -n 1)
+	kver=${headers#*linux-headers-}
+	module=/lib/modules/$kver/updates/iopmem_bus.ko
+	refused "no headers" "no kernel headers in /nowhere: install linux-headers-$(uname -r), or set KDIR=" make -C "$copy" KDIR=/nowhere
+	refused "no right to write" "you may not write to $copy: copy it to a folder of yours, and make there" "${user[@]}" KDIR="$headers"
+	refused "the same with make plugin" "you may not write to $copy: copy it to a folder of yours, and make there" "${user[@]}" plugin
+	refused "make install without a build" "the module is not built: make" make -C "$copy" install
+
+	out=$(make -C "$copy" KDIR="$headers" 2>&1) || bad "make" "to succeed" "$out"
+	refused "make install by a user" "you may not write to /lib/modules/$kver: sudo make install" "${user[@]}" install
+	mkdir "/lib/modules/$kver/updates"
+	touch "$module.xz"
+	out=$(make -C "$copy" install 2>&1) || bad "make install" "to succeed" "$out"
+	unlike "make install says" "[Ww]arn.*System|[Ee]rror|[Ff]ail|SSL|[Ss]kip" "$out"
+	is "installed" "$module" "$(ls "$module"*)"
+	is "modprobe finds" "insmod $module" "$(modprobe -S "$kver" --show-depends iopmem_bus 2>&1 | grep iopmem | sed 's/ *$//')"
+	refused "make uninstall by a user" "you may not write to ${module%/*}: sudo make uninstall" "${user[@]}" uninstall
+	out=$(make -C "$copy" uninstall 2>&1) || bad "make uninstall" "to succeed" "$out"
+	is "uninstalled, modules left" 0 "$(find "/lib/modules/$kver/" -name 'iopmem*' | wc -l)"
+	out=$(modprobe -S "$kver" --show-depends iopmem_bus 2>&1) && bad "modprobe" "to fail" "$out"
+	refused "make uninstall again" "/lib/modules has no module of make install: nothing is removed" make -C "$copy" uninstall
+
+	out=$(dkms add "$copy" 2>&1) || bad "dkms add" "to succeed" "$out"
+	refused "make install beside DKMS" "DKMS has this module already, and only one of the two can be loaded: apt remove iopmem-dkms, or by 'dkms remove' what 'dkms status' names" make -C "$copy" install
+	is "installed" 0 "$(find "/lib/modules/$kver/" -name 'iopmem*' | wc -l)"
+	out=$(dkms remove "iopmem/$(cat "$top/VERSION")" --all 2>&1) || bad "dkms remove" "to succeed" "$out"
+	out=$(make -C "$copy" install 2>&1) || bad "make install" "to succeed" "$out"
+
+	mv "/lib/modules/$kver" /lib/modules/other
+	refused "make install for a kernel that is not there" "the module is for kernel $kver, which /lib/modules has not: make clean, then make, or make KDIR=" make -C "$copy" install
+	rm -f /usr/bin/{cc,gcc,clang,gcc-[0-9]*}
+	refused "no compiler" "there is no C compiler: apt install gcc" make -C "$copy" KDIR="$headers"
 }
