@@ -81,3 +81,42 @@ test_make() {
 	rm -f /usr/bin/{cc,gcc,clang,gcc-[0-9]*}
 	refused "no compiler" "there is no C compiler: apt install gcc" make -C "$copy" KDIR="$headers"
 }
+
+# committed DIR: make it a git repository with one commit, of a time of its own
+committed() {
+	export GIT_CONFIG_GLOBAL=/dev/null EMAIL=nobody@localhost GIT_AUTHOR_NAME=nobody GIT_COMMITTER_NAME=nobody
+	git -C "$1" init -q && git -C "$1" add . &&
+		GIT_COMMITTER_DATE='2026-01-02 03:04:05 +0000' git -C "$1" commit -qm all ||
+		bad "git commit" "to succeed" ""
+}
+
+test_dist() {
+	local out headers name copy=$work/copy
+	shows "make dist gives a tarball, the same bytes each time, that builds without git"
+	copied copy
+	refused "make dist without git's folder" "$copy is no git clone: the tarball that it comes from is what make dist makes" make -C "$copy" dist
+	committed "$copy"
+	name=iopmem-$(cat "$copy/VERSION")
+	out=$(make -s -C "$copy" dist 2>&1) || bad "make dist" "to succeed" "$out"
+	is "make dist says" "build/dist/$name.tar.xz" "$out"
+	mv "$copy/build/dist/$name.tar.xz" "$work/first"
+	# neither the time nor the files' times, owners and permissions matter
+	git clone -q "$copy" "$work/again"
+	chmod -R go-rwx "$work/again"
+	out=$(umask 077 && make -s -C "$work/again" dist 2>&1) || bad "make dist in a clone" "to succeed" "$out"
+	is "in a clone, the same bytes" yes "$(cmp "$work/first" "$work/again/build/dist/$name.tar.xz" && echo yes)"
+	is "files in it, and in git" "$(git -C "$copy" ls-files | wc -l)" "$(tar -tf "$work/first" | grep -vc '/$')"
+	is "times in it" "2026-01-02 03:04" "$(TZ=UTC tar -tvf "$work/first" | awk '{ print $4, $5 }' | sort -u)"
+	touch "$copy/more"
+	refused "make dist with a file that git does not know" "1 files are not as committed, see 'git status': commit them, or take them away" make -C "$copy" dist
+
+	rm -r "$copy" "$work/again" /usr/bin/git
+	tar -C "$work" -xf "$work/first"
+	headers=$(find /usr/src -maxdepth 1 -name 'linux-headers-6.1*-amd64' | sort -V | tail -n 1)
+	out=$(make -C "$work/$name" KDIR="$headers" 2>&1 && make -C "$work/$name" plugin 2>&1) ||
+		bad "make, make plugin" "to succeed" "$out"
+	is "built without git" "$(cat "$top/VERSION")" "$("$work/$name/build/plugin/cmd/ndctl-iopmem" --version)"
+	tar -C /usr/src -xf "$work/first"
+	out=$(dkms install "iopmem/$(cat "$top/VERSION")" -k "${headers#*linux-headers-}" 2>&1) || bad "dkms install" "to succeed" "$out"
+	like "by DKMS" ": installed\$" "$(dkms status iopmem)"
+}
