@@ -2,6 +2,7 @@
 # What a case is written with. A case is a function test_NAME in a file of
 # this folder, after a line "runs_in NAME" that says which of
 # tests/vm/machine.sh it runs in ("toolbox": in tests/vm/toolbox, on no machine;
+# "bookworm", "trixie": in that Debian's tree for packages;
 # "none": on the host, for the harness itself). "runs_in NAME slow" is
 # for those that make check leaves to make check-all. A case begins with shows,
 # and ends at the first thing that is not as it should be.

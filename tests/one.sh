@@ -7,14 +7,14 @@ cases=${CASES:-$top/tests}
 # "machine file function", in the order in which machines are booted
 cases() {
 	local m
-	for m in base moved p2p strict passthrough viommu hotplug nopat bare bars many races cmdline exact near demo torture toolbox none; do
+	for m in base moved p2p strict passthrough viommu hotplug nopat bare bars many races cmdline exact near demo torture toolbox bookworm trixie none; do
 		awk -v want="$m" -v all="$T$ALL" -v torture="$TORTURE" -v debug="$BASE" '
 			$1 == "runs_in" {
 				machine = $2
 				chosen = !$3 || $3 == "slow" && all || $3 == "debug" && debug
 				if (torture || $3 == "torture")
 					chosen = torture && $3 == "torture"
-				if (debug && (machine == "none" || machine == "toolbox") && $3 != "debug")
+				if (debug && machine ~ /^(none|toolbox|bookworm|trixie)$/ && $3 != "debug")
 					chosen = 0
 			}
 			/^test_[a-z0-9_]+\(\)/ && machine == want && chosen {
@@ -109,12 +109,16 @@ result() {
 # and unloading afterwards leaves something behind. The machine that a failed
 # case has had is not used again, unless KEEP_MACHINE says so.
 one() {
-	local machine=$1 file=$2 fn=$3 rc=0 start=$EPOCHREALTIME took why
+	local machine=$1 file=$2 fn=$3 rc=0 start=$EPOCHREALTIME took why suite=()
 	CASE_NUMBER=$((CASE_NUMBER + 1))
 	: >"$work/may_log"
 	rm -f "$work/skipped"
 	case $machine in
 	none) ;;
+	bookworm | trixie)
+		suite=(-s "$machine")
+		machine=toolbox
+		;;
 	toolbox)
 		sources "$file" || {
 			echo "$CASE: FAILED, for want of a kernel's source"
@@ -132,7 +136,7 @@ one() {
 		;;
 	esac
 	if [ "$machine" = toolbox ]; then
-		env "CASE=$CASE" "work=$work" "$top/tests/vm/in-toolbox" -w "$work" "$top/tests/vm/case" "$file" "$fn" || rc=$?
+		env "CASE=$CASE" "work=$work" "$top/tests/vm/in-toolbox" "${suite[@]}" -w "$work" "$top/tests/vm/case" "$file" "$fn" || rc=$?
 	else
 		(
 			# shellcheck source=/dev/null
