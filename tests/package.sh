@@ -35,6 +35,25 @@ test_version() {
 	like "dkms status" "^iopmem/9.8.7" "$out"
 }
 
+# use_library: work/use.c, a program on the library
+use_library() {
+	cat >"$work/use.c" <<-'END'
+	#include <stdio.h>
+	#include <iopmem.h>
+
+	int main(void)
+	{
+		struct iopmem_ctx *ctx;
+
+		if (iopmem_new(&ctx))
+			return 1;
+		printf("%d %s\n", iopmem_scan(ctx), iopmem_get_error(ctx));
+		iopmem_unref(ctx);
+		return 0;
+	}
+	END
+}
+
 # refused WHAT LINE COMMAND...: it fails, and all that it says beside make is LINE
 refused() {
 	local what=$1 line=$2 out
@@ -85,8 +104,8 @@ test_make() {
 # committed DIR: make it a git repository with one commit, of a time of its own
 committed() {
 	export GIT_CONFIG_GLOBAL=/dev/null EMAIL=nobody@localhost GIT_AUTHOR_NAME=nobody GIT_COMMITTER_NAME=nobody
-	git -C "$1" init -q && git -C "$1" add . &&
-		GIT_COMMITTER_DATE='2026-01-02 03:04:05 +0000' git -C "$1" commit -qm all ||
+	{ git -C "$1" init -q && git -C "$1" add . &&
+		GIT_COMMITTER_DATE='2026-01-02 03:04:05 +0000' git -C "$1" commit -qm all; } ||
 		bad "git commit" "to succeed" ""
 }
 
@@ -119,4 +138,137 @@ test_dist() {
 	tar -C /usr/src -xf "$work/first"
 	out=$(dkms install "iopmem/$(cat "$top/VERSION")" -k "${headers#*linux-headers-}" 2>&1) || bad "dkms install" "to succeed" "$out"
 	like "by DKMS" ": installed\$" "$(dkms status iopmem)"
+}
+
+# next_version DIR: give the source there the version after this one
+next_version() {
+	local version next
+	version=$(cat "$1/VERSION")
+	next=${version%.*}.$((${version##*.} + 1))
+	echo "$next" >"$1/VERSION"
+	sed -i "s/^## \[$version\]/## [$next]/" "$1/CHANGELOG.md"
+	sed -i -e "1s/($version)/($next)/" -e "s/^\( -- .*  \).*/\1$(date -R)/" "$1/debian/changelog"
+}
+
+# packaged NAME [COMMAND]: the Debian packages in work/NAME/build/deb, of the source
+# that the command has changed
+packaged() {
+	local out
+	copied "$1"
+	[ $# = 1 ] || "$2" "$work/$1"
+	out=$(make -s -C "$work/$1" deb 2>&1) || bad "make deb" "to succeed" "$out$(cat "$work/$1/build/deb/log")"
+	like "make deb" "^build/deb/iopmem-dkms_$(cat "$work/$1/VERSION")_all.deb\$" "$out"
+}
+
+# files: those in the tree, but for what apt, dpkg, dkms and depmod keep
+files() {
+	find / -xdev -path /proc -prune -o -path /tmp -prune -o -path "$work" -prune -o \
+		-path '/var/lib/dpkg/*' -prune -o -path '/var/lib/apt/*' -prune -o -path '/var/cache/*' -prune -o \
+		-path '/var/log/*' -prune -o -path '/var/lib/dkms/mok.*' -prune -o \
+		-path '/lib/modules/*/modules.*' -prune -o -path '/usr/lib/modules/*/modules.*' -prune -o \
+		-name '__pycache__' -prune -o -print | sort
+}
+
+# apt_does ARGUMENT...: it succeeds; what it says is in OUT
+apt_does() {
+	OUT=$(apt-get -y -o APT::Sandbox::User=root --no-install-recommends "$@" 2>&1) || bad "apt-get $*" "to succeed" "$OUT"
+}
+
+# installed VERSION: DKMS has this version and no other, and modprobe finds it
+installed() {
+	is "dkms status, versions" "iopmem/$1" "$(dkms status iopmem | cut -d, -f1 | xargs)"
+	like "dkms status" ": installed\$" "$(dkms status iopmem)"
+	is "modinfo" "$1" "$(modinfo -k "$kver" -F version iopmem_bus)"
+	is "ndctl-iopmem --version" "$1" "$(ndctl-iopmem --version)"
+}
+
+# debian: what the packages are, and how they come and go
+debian() {
+	local out f kver version next
+	version=$(cat "$top/VERSION")
+	kver=$(basename "$(find /lib/modules -maxdepth 1 -name '*-amd64' | sort -V | tail -n 1)")
+	packaged first
+	packaged second
+	for f in "$work"/first/build/deb/*.{deb,dsc,tar.xz}; do
+		cmp "$f" "$work/second/build/deb/${f##*/}" || bad "${f##*/} of a second build" "the same bytes" ""
+		saw "${f##*/} of a second build: the same bytes"
+	done
+	# the developers give no address
+	out=$(lintian --allow-root --fail-on error,warning --suppress-tags malformed-contact,bogus-mail-host-in-debian-changelog \
+		"$work"/first/build/deb/*.changes 2>&1) ||
+		bad "lintian" "no error and no warning" "$out"
+	unlike "lintian" "^[EW]: " "$out"
+	mv "$work/second" "$work/next"
+	next_version "$work/next"
+	out=$(make -s -C "$work/next" deb 2>&1) || bad "make deb" "to succeed" "$out"
+	next=$(cat "$work/next/VERSION")
+
+	# it misses the files of a kernel that is not there
+	depmod "$kver" 2>/dev/null
+	files >"$work/before"
+	apt_does install "$work"/first/build/deb/*.deb
+	unlike "apt install says" "[Ee]rror|[Ww]arning:|[Ff]ail" "$OUT"
+	installed "$version"
+	like "the module" "^/lib/modules/$kver/updates/dkms/iopmem_bus.ko" "$(modinfo -k "$kver" -n iopmem_bus)"
+	for f in /usr/lib/udev/rules.d/90-iopmem-{align,links}.rules /usr/lib/modprobe.d/ndctl-iopmem.conf \
+		/usr/share/bash-completion/completions/ndctl-iopmem /usr/share/zsh/vendor-completions/_ndctl-iopmem \
+		/usr/share/man/man1/ndctl-iopmem-bind.1.gz /usr/share/man/man3/libiopmem.3.gz \
+		/usr/share/doc/iopmem-doc/Documentation/driver-api/nvdimm/iopmem.rst; do
+		[ -e "$f" ] || bad "$f" "to be installed" "$(dpkg -L ndctl-iopmem libiopmem-dev iopmem-doc)"
+	done
+	saw "udev rules, completion, manual pages and documents are where they belong"
+	use_library
+	# shellcheck disable=SC2046 # flags
+	out=$(gcc -Wall -Werror -o "$work/use" "$work/use.c" $(pkg-config --cflags --libs libiopmem) 2>&1) ||
+		bad "gcc with libiopmem-dev" "to succeed" "$out"
+	is "a program on the library" -2 "$("$work/use" | cut -d' ' -f1)"
+
+	# as firmware with Secure Boot has it
+	cat >/usr/bin/mokutil <<-'END'
+	#!/bin/sh
+	case $1 in
+	--sb-state) echo "SecureBoot enabled" ;;
+	--test-key) echo "$2 is $(cat /tmp/enrolled)" ;;
+	esac
+	END
+	chmod +x /usr/bin/mokutil
+	echo "not enrolled" >/tmp/enrolled
+	out=$(dpkg-reconfigure iopmem-dkms 2>&1) || bad "dpkg-reconfigure" "to succeed" "$out"
+	like "Secure Boot without the key" "^    sudo mokutil --import /var/lib/dkms/mok.pub\$" "$out"
+	like "and then" "^    sudo reboot " "$out"
+	like "and then" "^    sudo modprobe iopmem_bus\$" "$out"
+	echo "already enrolled" >/tmp/enrolled
+	out=$(dpkg-reconfigure iopmem-dkms 2>&1) || bad "dpkg-reconfigure" "to succeed" "$out"
+	unlike "Secure Boot with the key" "Secure Boot" "$out"
+	mv /usr/bin/openssl /usr/bin/away
+	rm /var/lib/dkms/mok.*
+	out=$(dpkg-reconfigure iopmem-dkms 2>&1) || bad "dpkg-reconfigure" "to succeed" "$out"
+	like "Secure Boot without a key" "^    sudo dpkg-reconfigure iopmem-dkms\$" "$out"
+	mv /usr/bin/away /usr/bin/openssl
+	rm /usr/bin/mokutil
+
+	cp -r "$work/first" "$work/copy"
+	out=$(make -C "$work/copy" KDIR="/lib/modules/$kver/build" 2>&1) || bad "make" "to succeed" "$out"
+	refused "make install beside the package" "DKMS has this module already, and only one of the two can be loaded: apt remove iopmem-dkms, or by 'dkms remove' what 'dkms status' names" make -C "$work/copy" install
+
+	apt_does install "$work"/next/build/deb/*.deb
+	installed "$next"
+	apt_does install --allow-downgrades "$work"/first/build/deb/*.deb
+	installed "$version"
+	apt_does remove iopmem-dkms
+	is "removed, modules left" 0 "$(find "/lib/modules/$kver/" -name 'iopmem*' | wc -l)"
+	is "dkms status" "" "$(dkms status iopmem)"
+	apt_does install "$work"/first/build/deb/iopmem-dkms_*.deb
+	installed "$version"
+	apt_does purge iopmem-dkms ndctl-iopmem libiopmem-dev libiopmem0 iopmem-doc
+	files >"$work/after"
+	out=$(diff "$work/before" "$work/after") || bad "files after purge" "those before install" "$out"
+	saw "files after purge: those before install"
+}
+
+runs_in bookworm slow
+
+test_deb12() {
+	shows "Debian 12: the packages build to the same bytes, lintian is silent, and they install, upgrade and go"
+	debian
 }
