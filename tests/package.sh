@@ -140,6 +140,21 @@ test_dist() {
 	like "by DKMS" ": installed\$" "$(dkms status iopmem)"
 }
 
+test_arch() {
+	local out
+	shows "PKGBUILD is right in its syntax and has what makepkg reads"
+	out=$(bash -n "$top/packaging/arch/PKGBUILD" 2>&1) || bad "bash -n" "to succeed" "$out"
+	out=$(set -e
+		# shellcheck source=/dev/null
+		. "$top/packaging/arch/PKGBUILD"
+		for n in "${pkgname[@]}"; do
+			[ "$(type -t "package_$n")" = function ]
+		done
+		[ "$(type -t build)" = function ] && [ ${#source[@]} = ${#sha256sums[@]} ]
+		echo "$pkgbase $pkgver $pkgrel ${arch[*]} ${source[*]}") || bad "its variables and functions" "to be there" "$out"
+	is "its variables" "iopmem $(cat "$top/VERSION") 1 x86_64 iopmem-$(cat "$top/VERSION").tar.xz" "$out"
+}
+
 # next_version DIR: give the source there the version after this one
 next_version() {
 	local version next
@@ -271,4 +286,30 @@ runs_in bookworm slow
 test_deb12() {
 	shows "Debian 12: the packages build to the same bytes, lintian is silent, and they install, upgrade and go"
 	debian
+}
+
+test_rpm() {
+	local out name rpms=$work/rpm/RPMS
+	shows "rpmbuild makes the rpm packages of the tarball, and rpmlint finds nothing wrong"
+	name=iopmem-$(cat "$top/VERSION")
+	copied "$name"
+	mkdir -p "$work/rpm/SOURCES"
+	tar -C "$work" -cJf "$work/rpm/SOURCES/$name.tar.xz" "$name"
+	# Debian's packages are no rpm packages
+	out=$(rpmbuild -ba --nodeps --define "_topdir $work/rpm" --define "debug_package %{nil}" \
+		"$top/packaging/rpm/iopmem.spec" 2>&1) || bad "rpmbuild" "to succeed" "$out"
+	is "packages" "iopmem-dkms iopmem-doc libiopmem libiopmem-devel ndctl-iopmem" \
+		"$(rpm -qp --qf '%{NAME}\n' "$rpms"/*/*.rpm | sort | xargs)"
+	is "noarch" "iopmem-dkms iopmem-doc" "$(rpm -qp --qf '%{NAME}\n' "$rpms"/noarch/*.rpm | sort | xargs)"
+	out=$(rpm -qpl "$rpms"/*/*.rpm)
+	like "the driver" "^/usr/src/$name/drivers/nvdimm/iopmem_bus.c\$" "$out"
+	like "the command" "^/usr/bin/ndctl-iopmem\$" "$out"
+	like "udev rules" "^/usr/lib/udev/rules.d/90-iopmem-align.rules\$" "$out"
+	like "the library" "^/usr/lib.*/libiopmem.so.0\$" "$out"
+	like "the header" "^/usr/include/iopmem.h\$" "$out"
+	like "a manual page" "^/usr/share/man/man3/libiopmem.3" "$out"
+	like "a document" "/iopmem-doc[^/]*/Documentation/driver-api/nvdimm/iopmem.rst\$" "$out"
+	out=$(rpmlint -c "$top/packaging/rpm/rpmlint.toml" "$top/packaging/rpm/iopmem.spec" "$rpms" 2>&1) ||
+		bad "rpmlint" "to succeed" "$out"
+	like "rpmlint" "0 errors, 0 warnings" "$out"
 }
