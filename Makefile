@@ -9,7 +9,7 @@ export T KERNEL V KEEP KSRC OUT CUTS COUNT SEED REPEAT LOAD SAMPLE WHO
 
 kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR)/drivers/nvdimm CONFIG_IOPMEM_BUS=m
 
-.PHONY: all install uninstall plugin install-plugin uninstall-plugin demo check check-all check-debug kernel-debug torture mutants check-stranger bench-p2p lint patch dist deb shell clean help
+.PHONY: all install uninstall plugin install-plugin uninstall-plugin demo check check-all check-debug kernel-debug torture mutants check-stranger bench-p2p lint patch dist deb release shell clean help
 
 # Debian's headers bring a compiler that has its version in its name, and no gcc.
 all:	## build the module for the running kernel, or for KDIR=
@@ -105,6 +105,9 @@ dist:	## what is committed, as a tarball, into build/dist
 
 deb:	## Debian packages, into build/deb
 	@tools/deb
+
+release:	## what the version in VERSION still wants before it can go out
+	@tools/release
 
 shell:	## a shell in the demo's virtual machine
 	@tests/vm/shell

@@ -140,6 +140,34 @@ test_dist() {
 	like "by DKMS" ": installed\$" "$(dkms status iopmem)"
 }
 
+test_release() {
+	local out stub version copy=$work/copy
+	shows "make release names each thing that a release wants, and is content with none"
+	version=$(cat "$top/VERSION")
+	copied copy
+	# both have cases of their own
+	for stub in lint run; do
+		printf '#!/bin/sh\n[ ! -e broken ]\n' >"$copy/tests/$stub"
+	done
+	sed -i "s/^\(## \[$version\] - \).*/\1unreleased/" "$copy/CHANGELOG.md"
+	committed "$copy"
+	refused "no date" "CHANGELOG.md has no line '## [$version] - YYYY-MM-DD': write the date of the release" make -C "$copy" release
+	sed -i "s/^\(## \[$version\] - \).*/\12026-01-02/" "$copy/CHANGELOG.md"
+	git -C "$copy" commit -qam date
+	out=$(make -s -C "$copy" release 2>&1) || bad "make release" "to succeed" "$out"
+	is "all there" "$version is ready: git tag v$version" "$out"
+
+	sed -i '1s/(.*)/(9.8.7)/' "$copy/debian/changelog"
+	touch "$copy/broken"
+	out=$(make -s -C "$copy" release 2>&1) && bad "make release" "to fail" "$out"
+	like "another version" "^iopmem: debian/changelog has version 9.8.7 and VERSION has $version: change one of them\$" "$out"
+	like "changed files" "^iopmem: 2 files are not as committed, see 'git status': commit them, or take them away\$" "$out"
+	like "no tarball" "^iopmem: make dist has failed: see build/release-make-dist.log\$" "$out"
+	like "lint" "^iopmem: make lint has failed: see build/release-make-lint.log\$" "$out"
+	like "tests" "^iopmem: make check has failed: see build/release-make-check.log\$" "$out"
+	is "lines" 5 "$(grep -c '^iopmem: ' <<<"$out")"
+}
+
 test_arch() {
 	local out
 	shows "PKGBUILD is right in its syntax and has what makepkg reads"
