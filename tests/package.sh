@@ -303,6 +303,10 @@ debian() {
 	is "dkms status" "" "$(dkms status iopmem)"
 	apt_does install "$work"/first/build/deb/iopmem-dkms_*.deb
 	installed "$version"
+	# as by bind --persist
+	echo '# a rule' >/etc/udev/rules.d/60-iopmem-bind.rules
+	apt_does remove ndctl-iopmem
+	is "removed, the rule for each boot" "# a rule" "$(cat /etc/udev/rules.d/60-iopmem-bind.rules)"
 	apt_does purge iopmem-dkms ndctl-iopmem libiopmem-dev libiopmem0 iopmem-doc
 	files >"$work/after"
 	out=$(diff "$work/before" "$work/after") || bad "files after purge" "those before install" "$out"
