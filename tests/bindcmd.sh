@@ -272,6 +272,7 @@ test_persist() {
 	as_module
 	shows "bind --persist: when the card appears, udev binds it, and its namespace is there; no other card of its kind; after unbind --persist it is not bound"
 	blank card kept
+	run "mkdir -p /run/udev/rules.d && cp /usr/share/iopmem/90-iopmem-links.rules /run/udev/rules.d/ && udevadm control --reload"
 	run "ndctl-iopmem bind --persist ${F[card]}"
 	is "action" bound "$(json action)"
 	is "persistent" true "$(json persistent)"
@@ -306,6 +307,7 @@ test_persist() {
 	boot card
 	at card
 	is "where it is then" ",(null)" "$AT"
+	run "rm -r /run/udev/rules.d; udevadm control --reload"
 }
 
 test_persist_driverctl() {
