@@ -271,8 +271,8 @@ test_persist() {
 	local name
 	as_module
 	shows "bind --persist: when the card appears, udev binds it, and its namespace is there; no other card of its kind; after unbind --persist it is not bound"
-	blank card kept
-	run "mkdir -p /run/udev/rules.d && cp /usr/share/iopmem/90-iopmem-links.rules /run/udev/rules.d/ && udevadm control --reload"
+	blank card cut
+	rules_on
 	run "ndctl-iopmem bind --persist ${F[card]}"
 	is "action" bound "$(json action)"
 	is "persistent" true "$(json persistent)"
@@ -283,11 +283,11 @@ test_persist() {
 	like "the lasting name" "^pci-${F[card]}-bar2-[0-9a-f-]{36}\$" "$name"
 	run "ndctl-iopmem unbind ${F[card]}"
 	is "unbind alone leaves it so" true "$(json persistent)"
-	boot card kept
+	boot card cut
 	bound card
 	run "await 30 '[ -b /dev/iopmem/by-path/$name ]'; head -c ${#text} /dev/iopmem/by-path/$name"
 	is "what was written" "$text" "$OUT"
-	at kept
+	at cut
 	is "another of its kind" ",(null)" "$AT"
 
 	# the module is there already
@@ -307,7 +307,6 @@ test_persist() {
 	boot card
 	at card
 	is "where it is then" ",(null)" "$AT"
-	run "rm -r /run/udev/rules.d; udevadm control --reload"
 }
 
 test_persist_driverctl() {
@@ -350,27 +349,29 @@ test_module() {
 	used_up
 }
 
-runs_in moved
+runs_in p2p
 
 test_persist_kind() {
 	as_module
 	shows "bind --persist by ids: when they appear, udev binds all cards of the kind; after unbind --persist by ids it binds none"
-	blank card kept
+	blank card card2
 	run "ndctl-iopmem bind --persist ${F[card]} >/dev/null && ndctl-iopmem bind --persist 1af4:1110 >/dev/null && ndctl-iopmem unbind 1af4:1110"
 	is "persistent, the first" true "$(json persistent)"
 	is "the second" true "$(json persistent 2)"
-	boot card kept
+	boot card card2
 	bound card
-	bound kept
-	fails "^ndctl-iopmem unbind: ${F[kept]}: is bound at each boot as all of 1af4:1110 are: 'ndctl-iopmem unbind --persist 1af4:1110' ends that\$" "ndctl-iopmem unbind --persist ${F[kept]}"
+	bound card2
+	fails "^ndctl-iopmem unbind: ${F[card2]}: is bound at each boot as all of 1af4:1110 are: 'ndctl-iopmem unbind --persist 1af4:1110' ends that\$" "ndctl-iopmem unbind --persist ${F[card2]}"
 	run "ndctl-iopmem unbind --persist 1af4:1110 >/dev/null; ls -A /etc/udev/rules.d"
 	unlike "rules" "iopmem" "$OUT"
-	boot card kept
+	boot card card2
 	at card
 	is "where the one is then" ",(null)" "$AT"
-	at kept
+	at card2
 	is "where the other is then" ",(null)" "$AT"
 }
+
+runs_in moved
 
 test_held_vfio() {
 	local group

@@ -150,18 +150,6 @@ test_map() {
 	like "the name" "a&lt;b&gt;" "$OUT"
 }
 
-rules_on() {
-	# shellcheck disable=SC2064
-	trap 'guest "rm -f /run/udev/rules.d/90-iopmem-* /etc/udev/rules.d/90-iopmem-*; udevadm control --reload"' EXIT
-	new_rules "mkdir -p /run/udev/rules.d /etc/udev/rules.d && cp /usr/share/iopmem/*.rules /run/udev/rules.d/"
-}
-
-# new_rules COMMAND: it changes udev's rules, while udev is at no event with
-# those before
-new_rules() {
-	run "udevadm settle && $1 && udevadm control --reload"
-}
-
 offers() {
 	run "ndctl list -R -r $(region_of "$1")"
 	echo "$(($(field available_size) >> 20)) MiB"

@@ -30,6 +30,7 @@ here() {
 test_walk() {
 	local command at
 	shows "from list to a file that a drive has filled: the command lines of ndctl-iopmem(1), as they are there"
+	rules_on
 	blank card
 	new_text
 	pattern "$text" | dd of="$DIR/drive.img" conv=notrunc status=none
@@ -67,6 +68,7 @@ runs_in base slow
 test_examples() {
 	local page command card shown=0
 	shows "each command line in the EXAMPLES of the subcommands' man pages works as it is there"
+	rules_on
 	blank card
 	pages
 	run "ndctl-iopmem bind ${F[card]}"

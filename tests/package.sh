@@ -5,6 +5,7 @@ runs_in toolbox
 
 # copied NAME: the source in a folder of its own, without what is built
 copied() {
+	rm -rf "${work:?}/$1"
 	mkdir "$work/$1"
 	(cd "$top" && tar -c --exclude=./build --exclude=./.git --exclude=./patches --exclude='*.ko' --exclude='*.o' .) |
 		tar -C "$work/$1" --no-same-owner -x
@@ -29,6 +30,7 @@ test_version() {
 	is "the library" libiopmem.so.9.8.7 "$(basename "$(readlink -f "$work/root/usr/local/lib/libiopmem.so.0")")"
 	is "pkg-config" 9.8.7 "$(PKG_CONFIG_PATH=$work/root/usr/local/lib/pkgconfig pkg-config --modversion libiopmem)"
 	like "manual" "^ndctl-iopmem 9\\.8\\.7 .*NDCTL-IOPMEM\\(1\\)\$" "$(man -l "$work/root/usr/local/share/man/man1/ndctl-iopmem.1" 2>&1)"
+	rm -rf "$work/root" "$work/dkms"
 	mkdir "$work/dkms"
 	out=$(dkms add "$copy" --sourcetree "$work" --dkmstree "$work/dkms" 2>&1) || bad "dkms add" "to succeed" "$out"
 	out=$(dkms status --dkmstree "$work/dkms")
@@ -241,6 +243,7 @@ debian() {
 		"$work"/first/build/deb/*.changes 2>&1) ||
 		bad "lintian" "no error and no warning" "$out"
 	unlike "lintian" "^[EW]: " "$out"
+	rm -rf "$work/next"
 	mv "$work/second" "$work/next"
 	next_version "$work/next"
 	out=$(make -s -C "$work/next" deb 2>&1) || bad "make deb" "to succeed" "$out"
@@ -290,6 +293,7 @@ debian() {
 	mv /usr/bin/away /usr/bin/openssl
 	rm /usr/bin/mokutil
 
+	rm -rf "$work/copy"
 	cp -r "$work/first" "$work/copy"
 	out=$(make -C "$work/copy" KDIR="/lib/modules/$kver/build" 2>&1) || bad "make" "to succeed" "$out"
 	refused "make install beside the package" "DKMS has this module already, and only one of the two can be loaded: apt remove iopmem-dkms, or by 'dkms remove' what 'dkms status' names" make -C "$work/copy" install
