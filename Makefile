@@ -73,8 +73,9 @@ demo:	## show the main job in a virtual machine (KEEP=dir keeps its files, V=1 s
 check:	## run the tests (T=name runs one)
 	@tests/run
 
-check-all:	## run the slow ones too, and the mutants
-	@rc=0; ALL=1 tests/run || rc=1; [ -n "$(T)" ] || tests/mutants/run || rc=1; exit $$rc
+check-all:	## run the slow ones too, Debian 13's installation to removal, and the mutants
+	@rc=0; ALL=1 tests/run || rc=1; \
+	[ -n "$(T)" ] || for t in "env KERNEL=6.12 T=life tests/run" tests/mutants/run; do $$t || rc=1; done; exit $$rc
 
 mutants:	## put small bugs into driver and library, and see that the cases notice
 	@tests/mutants/run

@@ -7,7 +7,7 @@ cases=${CASES:-$top/tests}
 # "machine file function", in the order in which machines are booted
 cases() {
 	local m
-	for m in base moved p2p strict passthrough viommu hotplug nopat bare bars many races cmdline exact near demo torture toolbox bookworm trixie none; do
+	for m in base moved p2p strict passthrough viommu hotplug nopat bare bars many races cmdline exact near demo life torture toolbox bookworm trixie none; do
 		awk -v want="$m" -v all="$T$ALL" -v torture="$TORTURE" -v debug="$BASE" '
 			$1 == "runs_in" {
 				machine = $2
@@ -85,6 +85,10 @@ look_for_leaks() {
 begin() {
 	vm_alive && [ ! -e "$VM/lost" ] && [ "$booted" = "$1" ] && return
 	vm_off
+	if [ "$1" = life ]; then
+		[ ! -e "$work/life_failed" ] || return	# nothing to go on from
+		life_disk "$work" || return
+	fi
 	vm_boot "$1" "$work" || return
 	booted=$1
 	echo "-- $1 machine up after $VM_BOOT_TIME s ($ACCEL, kernel $KERNEL)"
@@ -151,7 +155,7 @@ one() {
 	if [ "$machine" != none ] && [ "$machine" != toolbox ]; then
 		if [ -e "$VM/lost" ]; then
 			rc=1
-		elif [ -e "$VM/used" ]; then
+		elif [ -e "$VM/used" ] || [ "$machine" = life ]; then
 			:
 		elif ! why=$(tidy 2>&1); then
 			echo "    unbinding and unloading left: $why"
@@ -164,6 +168,7 @@ one() {
 		# what a failed case has left is nobody else's matter
 		[ "$rc" = 0 ] || {
 			logs | sed 's/^/    log | /'
+			[ "$machine" != life ] || touch "$work/life_failed"
 			[ -n "$KEEP_MACHINE" ] || booted=
 		}
 	fi

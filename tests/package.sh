@@ -205,6 +205,15 @@ packaged() {
 	like "make deb" "^build/deb/iopmem-dkms_$(cat "$work/$1/VERSION")_all.deb\$" "$out"
 }
 
+# for tests/life.sh
+packages_now() {
+	packaged now
+}
+
+packages_next() {
+	packaged next next_version
+}
+
 # files: those in the tree, but for what apt, dpkg, dkms and depmod keep
 files() {
 	find / -xdev -path /proc -prune -o -path /tmp -prune -o -path "$work" -prune -o \

@@ -3,13 +3,14 @@
 # shellcheck shell=bash
 #
 # machine NAME DIR fills QEMU (arguments), APPEND (kernel command line), CPU_FLAGS,
-# OWN_ACCEL (instead of the best accelerator),
+# OWN_ACCEL (instead of the best accelerator), BOOT (the folder of vmlinuz and
+# initrd), DISK (the disk with the root file system),
 # MODULES (loaded at boot) and SLOTS ("name slot" where behind a root port, "name
 # slot/0/N" where behind port N of a switch there, "name slot.function" where on
 # the root bus; "80:" before it where that is not bus 0). What is in a BAR or on
 # the drive lives in DIR and outlives the machine.
 
-QEMU=() APPEND='' CPU_FLAGS='' OWN_ACCEL='' SLOTS=() MODULES=()
+QEMU=() APPEND='' CPU_FLAGS='' OWN_ACCEL='' SLOTS=() MODULES=() BOOT='' DISK=''
 
 # What root ports are on: pcie.0, or another host bridge, with its bus number
 ROOT=pcie.0 ROOT_NUMBER=''
@@ -130,6 +131,7 @@ machine() {
 	# ivshmem stands for a card that is not RAM. modprobe reads this, too.
 	APPEND=' iopmem_bus.cached=none'
 	ROOT=pcie.0 ROOT_NUMBER=''
+	BOOT=$IMAGE DISK=$IMAGE/disk.img,snapshot=on
 	case $1 in
 	demo)
 		APPEND=''
@@ -272,6 +274,17 @@ machine() {
 		MODULES+=(ext4 xfs nd_pmem nd_btt device_dax dax_pmem)
 		bar victim 1G 10
 		bar_on_root notes 1M 18.0
+		;;
+	# a Debian as a user has it, by tests/vm/life/image, with a disk that is kept.
+	# What life/swapped leaves in SWAPPED has the two cards in each other's slot.
+	life)
+		BOOT=$DIR/boot DISK=$DIR/disk.img
+		APPEND=' root=/dev/vda rw quiet'
+		local slots=(10 11)
+		[ ! -e "$DIR/SWAPPED" ] || slots=(11 10)
+		[ -e "$DIR/MISSING" ] || bar card 512M "${slots[0]}"
+		bar second 512M "${slots[1]}"
+		drive 12
 		;;
 	nopat)
 		APPEND+=" nopat"

@@ -61,20 +61,32 @@ vm_qemu() {
 	exec setpriv --pdeathsig KILL qemu-system-x86_64 \
 		-machine q35 -accel "$accel" -cpu "$cpu$CPU_FLAGS" \
 		-nodefaults -display none -no-reboot \
-		-kernel "$IMAGE/vmlinuz" -initrd "$IMAGE/initrd" \
+		-kernel "$BOOT/vmlinuz" -initrd "$BOOT/initrd" \
 		-append "console=ttyS0 panic=-1 oops=panic no_timer_check$maps$CMDLINE$APPEND" \
-		-drive "file=$IMAGE/disk.img,if=none,id=disk,format=raw,snapshot=on" \
+		-drive "file=$DISK,if=none,id=disk,format=raw" \
 		-device virtio-blk-pci,drive=disk,bus=pcie.0 \
 		-fsdev "local,path=$VM/share,id=share,security_model=none,multidevs=remap" \
 		-device virtio-9p-pci,fsdev=share,mount_tag=host,bus=pcie.0 \
 		"${QEMU[@]}" "${SERIAL[@]}"
 }
 
+# life_disk DIR: what the machine life boots from there
+life_disk() {
+	local name image
+	[ ! -e "$1/disk.img" ] || return 0
+	name=$(mktemp) && vm_wait "$top/tests/vm/life/image" 3>"$name" || return
+	image=$(cat "$name")
+	rm "$name"
+	mkdir -p "$1/boot"
+	cp "$image/vmlinuz" "$1/boot/" && cp "$image/initrd.img" "$1/boot/initrd" &&
+		cp --sparse=always "$image/disk.img" "$1/"
+}
+
 vm_folder() {
 	VM=$2/${3:-vm}
 	rm -rf "$VM"
 	mkdir -p "$VM/share"
-	cp "$top"/tests/vm/{init,await.sh} "$VM/share/"
+	cp "$top"/tests/vm/{init,agent,await.sh} "$VM/share/"
 	# one file: for a folder the guest takes twice as long, on a busy host far longer
 	tar -cf "$VM/share/payload.tar" -C "$top/build/$KERNEL/payload" .
 	machine "$1" "$2"

@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# From the installation to the removal, in a Debian as a user has it, with its
+# systemd, its initramfs and its apt. What a case leaves is what the next begins
+# with, so T= takes them all: T=life. KERNEL=6.1 is Debian 12, KERNEL=6.12 is
+# Debian 13; the kernel that is installed later is the one of its backports.
+# shellcheck shell=bash
+runs_in life slow
+
+# apt, DKMS and update-initramfs under emulation
+SLOWLY=3600
+
+# slowly COMMAND: run with a deadline for what takes an emulated machine minutes
+slowly() {
+	local GUEST_SECONDS=$SLOWLY
+	run "$1"
+}
+
+# follows CASE: which has passed
+follows() {
+	[ -e "$DIR/life.$1" ] || bad "life/$1, which comes before" "to have passed" "it has not"
+}
+
+# goes_before: so has this one, for what follows. QEMU ends with the case that has
+# started it, so what that case has booted is shut down.
+goes_before() {
+	[ -z "$REBOOTED" ] || {
+		goes_off poweroff
+		touch "$VM/used"
+	}
+	touch "$DIR/life.${CASE#*/}"
+}
+
+# goes_off reboot|poweroff: the machine ends, and the next boot takes the newest
+# kernel, as a boot loader would
+goes_off() {
+	run "cp -L /vmlinuz /host/vmlinuz && cp -L /initrd.img /host/initrd"
+	parting "systemctl $1"
+	await 300 '! vm_alive' || bad "systemctl $1" "the machine to end" "$(case_log | tail -n 5)"
+	unlike "shutting down" "removal waits|Failed unmounting" "$(case_log)"
+	mv "$VM/share"/{vmlinuz,initrd} "$DIR/boot/"
+}
+
+# packages now|next: the Debian packages of this version, or of the one after it, built
+# in that Debian's own tree, in DIR/now or DIR/next
+packages() {
+	local out
+	out=$(work=$DIR "$top/tests/vm/in-toolbox" -s "$suite" -w "$DIR" "$top/tests/vm/case" "$top/tests/package.sh" "packages_$1" 2>&1) ||
+		bad "make deb" "to succeed" "$out"
+}
+
+# apt_installs NAME [OPTION...]: those packages, as a user does
+apt_installs() {
+	local name=$1
+	shift
+	rm -rf "$VM/share/$name"
+	mkdir "$VM/share/$name"
+	cp "$DIR/$name"/build/deb/*.deb "$VM/share/$name/"
+	slowly "rm -rf /root/$name; cp -r /host/$name /root/ &&
+		DEBIAN_FRONTEND=noninteractive apt-get install -y $* ndctl /root/$name/*.deb"
+}
+
+# installed VERSION KERNEL
+installed() {
+	run "dkms status iopmem"
+	like "dkms status" "^iopmem/$1, $2, x86_64: installed" "$OUT"
+	run "modinfo -k $2 -F version iopmem_bus; ndctl-iopmem --version"
+	is "modinfo, ndctl-iopmem --version" "$1 $1" "$(xargs <<<"$OUT")"
+}
+
+# reboots [COMMAND]: down and up again. The command is for the host, while the
+# machine is off.
+reboots() {
+	goes_off reboot
+	[ $# = 0 ] || "$@"
+	vm_boot life "$DIR" || bad "vm_boot" "the machine" "none"
+	REBOOTED=1
+	guest "echo iopmem-case: $CASE_NUMBER >/dev/kmsg"
+	run "systemctl is-system-running --wait; systemctl list-units --failed --plain --no-legend | cut -d' ' -f1"
+	# no DIMM here has smart data
+	is "units that failed" "" "$(sed '1d; /^ndctl-monitor.service$/d' <<<"$OUT")"
+}
+
+# all_there: what test_bind has made
+all_there() {
+	run "findmnt -no FSTYPE,OPTIONS /mnt/a"
+	like "ext4" "^ext4 .*dax" "$OUT"
+	run "findmnt -no FSTYPE,OPTIONS /mnt/b"
+	like "xfs" "^xfs .*dax" "$OUT"
+	run "cd / && sha256sum -c --quiet /root/sums && echo whole"
+	is "the files" whole "$OUT"
+	run "ls /sys/bus/pci/drivers/iopmem | grep : | xargs"
+	is "bound" "${F[card]} ${F[second]}" "$OUT"
+	run "ls /dev/iopmem/by-path | grep -c -- -bar2-"
+	is "names of block devices and device DAX" 3 "$OUT"
+}
+
+suite=${SUITES##* } version=$(cat "$top/VERSION")
+later=${version%.*}.$((${version##*.} + 1))
+
+test_install() {
+	shows "apt install ./*.deb: DKMS builds the module, the command starts, nothing is bound"
+	packages now
+	apt_installs now
+	unlike "apt install says" "[Ee]rror|[Ww]arning:|[Ff]ail" "$OUT"
+	run "uname -r"
+	installed "$version" "$OUT"
+	# ndctl's own modprobe.d talks
+	run "modprobe iopmem_bus 2>/dev/null && ls /sys/bus/pci/drivers/iopmem | grep -c : || true"
+	is "bound by loading" 0 "$OUT"
+	goes_before
+}
+
+# made CARD NAME MODE SIZE: a namespace; its lasting name is in NODE
+made() {
+	run "ndctl create-namespace -b iopmem-${F[$1]} -n $2 -m $3 -s $4 --map=mem"
+	NODE=/dev/iopmem/by-path/pci-${F[$1]}-bar2-$(field uuid)
+	settle
+	run "test -e $NODE"
+}
+
+test_bind() {
+	follows install
+	shows "bind --persist, namespaces, file systems and fstab as README.md has them, and files"
+	blank card second
+	run "ndctl-iopmem bind --persist ${F[card]}"
+	run "ndctl-iopmem bind --persist ${F[second]}"
+	settle
+	made card a fsdax 64M
+	run "mkfs.ext4 -q -b 4096 $NODE
+		echo '$NODE /mnt/a ext4 dax,nofail,x-systemd.device-timeout=60s 0 2' >>/etc/fstab"
+	made card b fsdax 384M
+	run "mkfs.xfs -q $NODE
+		echo '$NODE /mnt/b xfs dax,nofail,x-systemd.device-timeout=60s 0 0' >>/etc/fstab"
+	made second c devdax 128M
+	run "set -e
+		systemctl daemon-reload
+		mount /mnt/a
+		mount /mnt/b
+		for d in a b; do
+			dd if=/dev/urandom of=/mnt/\$d/file bs=1M count=16 conv=fsync status=none
+		done
+		sha256sum /mnt/a/file /mnt/b/file >/root/sums"
+	all_there
+	goes_before
+}
+
+test_reboot() {
+	follows bind
+	shows "a reboot: bound, checked and mounted again, the files whole, nothing failed"
+	reboots
+	all_there
+	run "cat /sys/module/iopmem_bus/version"
+	is "the driver" "$version" "$OUT"
+	goes_before
+}
+
+test_kernel() {
+	local before
+	follows reboot
+	shows "a newer kernel by apt: DKMS builds for it, and after the reboot all is there"
+	run "uname -r"
+	before=$OUT
+	slowly "DEBIAN_FRONTEND=noninteractive apt-get install -y -t $suite-backports linux-image-amd64 linux-headers-amd64"
+	reboots
+	run "uname -r"
+	[ "$OUT" != "$before" ] || bad "uname -r" "another than $before" "$OUT"
+	saw "$before, and now $OUT"
+	installed "$version" "$OUT"
+	all_there
+	goes_before
+}
+
+test_upgrade() {
+	local before
+	follows kernel
+	shows "the next version by apt, while a file system is in use: that goes on, and the next boot has the new driver"
+	packages next
+	launch "(exec 9<>/mnt/a/file; while [ ! -e /tmp/enough ]; do
+			dd if=/mnt/a/file of=/dev/null iflag=direct bs=1M status=none && echo again || exit
+			sleep 1
+		done; echo over)" 'grep -q again $said'
+	apt_installs next
+	goes_on "$SAID"
+	run "touch /tmp/enough; await 60 'grep -q over $SAID'; cat /sys/module/iopmem_bus/version"
+	is "the driver that runs" "$version" "$OUT"
+	run "uname -r"
+	installed "$later" "$OUT"
+	all_there
+	reboots
+	run "cat /sys/module/iopmem_bus/version"
+	is "the driver after the reboot" "$later" "$OUT"
+	all_there
+	goes_before
+}
+
+test_downgrade() {
+	follows upgrade
+	shows "and the version before again"
+	apt_installs now --allow-downgrades
+	run "uname -r"
+	installed "$version" "$OUT"
+	reboots
+	run "cat /sys/module/iopmem_bus/version"
+	is "the driver after the reboot" "$version" "$OUT"
+	all_there
+	goes_before
+}
+
+test_missing() {
+	follows bind
+	shows "a card that is missing at boot delays nothing, and is mounted once it is back"
+	reboots touch "$DIR/MISSING"
+	run "findmnt -n /mnt/a || echo not"
+	is "mounted" not "$OUT"
+	run "systemd-analyze critical-chain --no-pager multi-user.target"
+	unlike "what multi-user.target waited for" "iopmem|mnt-" "$OUT"
+	reboots rm "$DIR/MISSING"
+	all_there
+	goes_before
+}
+
+test_swapped() {
+	local card=${F[card]} second=${F[second]}
+	follows bind
+	shows "two cards in each other's slot: the namespaces go with the cards, and a name by path says the slot"
+	reboots touch "$DIR/SWAPPED"
+	is "where they are" "$second $card" "${F[card]} ${F[second]}"
+	run "ndctl list -N -b iopmem-${F[card]} | sed -n 's/.*\"name\":\"\\(.*\\)\".*/\\1/p' | sort | xargs"
+	is "namespaces of the first, in the second's slot" "a b" "$OUT"
+	run "ls /dev/iopmem/by-path | cut -d- -f1-3 | sort | uniq -c | xargs"
+	is "names by path" "2 pci-${F[card]}-bar2 1 pci-${F[second]}-bar2" "$(sort <<<"$OUT")"
+	run "findmnt -n /mnt/a || echo not"
+	is "mounted by the line in fstab" not "$OUT"
+	reboots rm "$DIR/SWAPPED"
+	all_there
+	goes_before
+}
+
+test_purge() {
+	local sum
+	follows bind
+	shows "apt purge: nothing is left but what the user has written, and the cards are as they were"
+	run "umount /mnt/a /mnt/b; ndctl-iopmem unbind ${F[card]} ${F[second]}; sync"
+	sum=$(sha256sum "$DIR/card.bar" "$DIR/second.bar")
+	slowly "DEBIAN_FRONTEND=noninteractive apt-get purge -y iopmem-dkms ndctl-iopmem libiopmem0 libiopmem-dev iopmem-doc"
+	run "find / -xdev -name '*iopmem*' -not -path '/root/*' -not -path '/var/lib/dpkg/*' -not -path '/var/cache/apt/*' -not -path '/var/log/*'"
+	is "files left" "" "$OUT"
+	reboots
+	run "ls -d /sys/module/iopmem_bus /sys/bus/nd/devices/ndbus* 2>/dev/null || true"
+	is "after the reboot, of the driver" "" "$OUT"
+	is "what is in the cards" "$sum" "$(sha256sum "$DIR/card.bar" "$DIR/second.bar")"
+	goes_before
+}
