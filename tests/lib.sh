@@ -212,6 +212,25 @@ in_toolbox() {
 	"$top/tests/vm/in-toolbox" -w "$work" "$@"
 }
 
+# use_library: work/use.c, a program on the library
+use_library() {
+	cat >"$work/use.c" <<-'END'
+	#include <stdio.h>
+	#include <iopmem.h>
+
+	int main(void)
+	{
+		struct iopmem_ctx *ctx;
+
+		if (iopmem_new(&ctx))
+			return 1;
+		printf("%d %s\n", iopmem_scan(ctx), iopmem_get_error(ctx));
+		iopmem_unref(ctx);
+		return 0;
+	}
+	END
+}
+
 # region_of NAME: the function's region
 region_of() {
 	guest "ls -d /sys/bus/pci/devices/${F[$1]}/ndbus*/region*" | sed 's,.*/,,'

@@ -37,25 +37,6 @@ test_version() {
 	like "dkms status" "^iopmem/9.8.7" "$out"
 }
 
-# use_library: work/use.c, a program on the library
-use_library() {
-	cat >"$work/use.c" <<-'END'
-	#include <stdio.h>
-	#include <iopmem.h>
-
-	int main(void)
-	{
-		struct iopmem_ctx *ctx;
-
-		if (iopmem_new(&ctx))
-			return 1;
-		printf("%d %s\n", iopmem_scan(ctx), iopmem_get_error(ctx));
-		iopmem_unref(ctx);
-		return 0;
-	}
-	END
-}
-
 # refused WHAT LINE COMMAND...: it fails, and all that it says beside make is LINE
 refused() {
 	local what=$1 line=$2 out

@@ -43,21 +43,7 @@ test_make() {
 	out=$(make -C "$work/installed" plugin 2>&1) || bad "make plugin" "to succeed" "$out"
 	out=$(DESTDIR=$work/root make -C "$work/installed" install-plugin 2>&1) ||
 		bad "make install-plugin" "to succeed" "$out"
-	cat >"$work/use.c" <<-'END'
-	#include <stdio.h>
-	#include <iopmem.h>
-
-	int main(void)
-	{
-		struct iopmem_ctx *ctx;
-
-		if (iopmem_new(&ctx))
-			return 1;
-		printf("%d %s\n", iopmem_scan(ctx), iopmem_get_error(ctx));
-		iopmem_unref(ctx);
-		return 0;
-	}
-	END
+	use_library
 	# where no build is, so that what starts can only be what is installed
 	out=$(as_root unshare --mount sh -ec "
 		mount -t tmpfs tmp /usr/local
