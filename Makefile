@@ -5,11 +5,11 @@
 KDIR ?= /lib/modules/$(shell uname -r)/build
 # Debian's users have no sbin in theirs.
 export PATH := $(PATH):/usr/sbin:/sbin
-export T KERNEL V KEEP KSRC OUT CUTS COUNT SEED REPEAT LOAD SAMPLE WHO
+export T KERNEL KERNELS V KEEP KSRC OUT CUTS COUNT SEED REPEAT LOAD SAMPLE WHO
 
 kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR)/drivers/nvdimm CONFIG_IOPMEM_BUS=m
 
-.PHONY: all install uninstall plugin install-plugin uninstall-plugin demo check check-all check-debug kernel-debug torture mutants check-stranger bench-p2p lint patch dist deb release shell clean help
+.PHONY: all install uninstall plugin install-plugin uninstall-plugin demo check check-all check-debug kernel-debug matrix torture mutants check-stranger bench-p2p lint patch dist deb release shell clean help
 
 # Debian's headers bring a compiler that has its version in its name, and no gcc.
 all:	## build the module for the running kernel, or for KDIR=
@@ -88,6 +88,9 @@ kernel-debug:	## build a kernel with sanitizers, for check-debug
 
 check-debug:	## run the tests on it, with the driver as a module and built in
 	@rc=0; for k in debug debug-y; do KERNEL=$$k tests/run || rc=1; done; exit $$rc
+
+matrix:	## run the tests on each kernel (KERNELS= on some), and write the tables
+	@tests/matrix
 
 check-stranger:	## the README's commands by a new user in a bare Debian 12 tree (WHO=root: by root)
 	@tests/stranger

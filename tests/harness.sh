@@ -173,3 +173,46 @@ test_interrupted_demo() {
 		rm -rf "$work/tmp"
 	done
 }
+
+runs_in toolbox
+
+test_matrix() {
+	local out copy=$work/copy table=$work/copy/tests/results/README.md
+	shows "make matrix keeps how each case ended on each kernel, and writes the tables that say so"
+	copied copy
+	rm -rf "$copy/tests/results"
+	# in place of hours: what it calls writes results of two kernels
+	cat >"$copy/tests/run" <<-'END'
+	#!/bin/sh
+	[ "$ALL$GUESTS$T" = 11 ] || exit 2
+	[ "$KERNEL" != 6.12 ] || { echo ended; exit 1; }
+	{
+		echo "kernel: $KERNEL.0-amd64"
+		echo "passed: modes/raw"
+		[ "$KERNEL" != 6.1 ] || echo "failed: bars/two"
+		[ "$KERNEL" = 6.1 ] || echo "skipped: dkms/install: it has no headers: none"
+	} >"$RESULTS"
+	[ "$KERNEL" != 6.1 ]
+	END
+	committed "$copy"
+	out=$(make -s -C "$copy" matrix KERNELS="6.1 nonsense" 2>&1) && bad "make matrix" "to fail" "$out"
+	like "an unknown kernel" "^iopmem: KERNELS has nonsense, which is not known: use some of: .*6.12" "$out"
+	out=$(make -s -C "$copy" matrix KERNELS=7.3 2>&1) || bad "make matrix" "to succeed" "$out"
+	is "says" "7.3: 1 passed, 0 failed, 1 left out" "$out"
+	out=$(make -s -C "$copy" matrix KERNELS=6.1 2>&1) && bad "make matrix" "to fail" "$out"
+	like "with files that are not committed" "^iopmem: there are files that are not as committed" "$out"
+	git -C "$copy" add . && git -C "$copy" commit -qm results
+	out=$(make -s -C "$copy" matrix KERNELS="6.12 6.1" 2>&1) && bad "make matrix with a failed case" "to fail" "$out"
+	like "an ended run says" "^6.12: no result\$" "$out"
+	like "the other says" "^6.1: 1 passed, 1 failed, 0 left out\$" "$out"
+	like "a case, both kernels" "^\| modes/raw \| passed \| passed \|\$" "$(cat "$table")"
+	like "one that has failed" "^\| bars/two \| failed \| - \|\$" "$(cat "$table")"
+	like "one that is left out" "^\| dkms/install \| - \| - \(1\) \|\$" "$(cat "$table")"
+	like "why" "^1. it has no headers: none\$" "$(cat "$table")"
+	like "the kernel" "^\| 7.3 \| 7.3.0-amd64 \| Debian 13, backports \| amd64 \| 1 \| 0 \| 1 \| [0-9a-f]{12} \|" "$(cat "$table")"
+	like "the first page" "^\| 6.1.0-amd64 \| Debian 12 \| amd64 \| \[1 passed, 1 failed\]" "$(cat "$copy/README.md")"
+	out=$("$copy/tests/matrix" check 2>&1) || bad "tests/matrix check" "to succeed" "$out"
+	sed -i 's/1 passed, 1 failed/2 passed/' "$copy/README.md"
+	out=$("$copy/tests/matrix" check 2>&1) && bad "tests/matrix check" "to fail" "$out"
+	like "a changed table" "^\+.*1 passed, 1 failed" "$out"
+}

@@ -361,3 +361,19 @@ there() {
 	local VM=$DIR/beside
 	"$@"
 }
+
+# copied NAME: the source in a folder of its own, without what is built
+copied() {
+	rm -rf "${work:?}/$1"
+	mkdir "$work/$1"
+	(cd "$top" && tar -c --exclude=./build --exclude=./.git --exclude=./patches --exclude='*.ko' --exclude='*.o' .) |
+		tar -C "$work/$1" --no-same-owner -x
+}
+
+# committed DIR: make it a git repository with one commit, of a time of its own
+committed() {
+	export GIT_CONFIG_GLOBAL=/dev/null EMAIL=nobody@localhost GIT_AUTHOR_NAME=nobody GIT_COMMITTER_NAME=nobody
+	{ git -C "$1" init -q && git -C "$1" add . &&
+		GIT_COMMITTER_DATE='2026-01-02 03:04:05 +0000' git -C "$1" commit -qm all; } ||
+		bad "git commit" "to succeed" ""
+}

@@ -8,13 +8,13 @@ cases=${CASES:-$top/tests}
 cases() {
 	local m
 	for m in base moved p2p strict passthrough viommu hotplug nopat bare bars many races cmdline exact near demo life torture toolbox bookworm trixie none; do
-		awk -v want="$m" -v all="$T$ALL" -v torture="$TORTURE" -v debug="$BASE" '
+		awk -v want="$m" -v all="$T$ALL" -v torture="$TORTURE" -v debug="$BASE" -v guests="$GUESTS$BASE" '
 			$1 == "runs_in" {
 				machine = $2
 				chosen = !$3 || $3 == "slow" && all || $3 == "debug" && debug
 				if (torture || $3 == "torture")
 					chosen = torture && $3 == "torture"
-				if (debug && machine ~ /^(none|toolbox|bookworm|trixie)$/ && $3 != "debug")
+				if (guests && machine ~ /^(life|none|toolbox|bookworm|trixie)$/ && $3 != "debug")
 					chosen = 0
 			}
 			/^test_[a-z0-9_]+\(\)/ && machine == want && chosen {

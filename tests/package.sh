@@ -3,14 +3,6 @@
 # shellcheck shell=bash
 runs_in toolbox
 
-# copied NAME: the source in a folder of its own, without what is built
-copied() {
-	rm -rf "${work:?}/$1"
-	mkdir "$work/$1"
-	(cd "$top" && tar -c --exclude=./build --exclude=./.git --exclude=./patches --exclude='*.ko' --exclude='*.o' .) |
-		tar -C "$work/$1" --no-same-owner -x
-}
-
 test_version() {
 	local headers out copy=$work/copy
 	shows "what is built has its version from VERSION, and each file with a version has that one"
@@ -82,14 +74,6 @@ test_make() {
 	refused "make install for a kernel that is not there" "the module is for kernel $kver, which /lib/modules has not: make clean, then make, or make KDIR=" make -C "$copy" install
 	rm -f /usr/bin/{cc,gcc,clang,gcc-[0-9]*}
 	refused "no compiler" "there is no C compiler: apt install gcc" make -C "$copy" KDIR="$headers"
-}
-
-# committed DIR: make it a git repository with one commit, of a time of its own
-committed() {
-	export GIT_CONFIG_GLOBAL=/dev/null EMAIL=nobody@localhost GIT_AUTHOR_NAME=nobody GIT_COMMITTER_NAME=nobody
-	{ git -C "$1" init -q && git -C "$1" add . &&
-		GIT_COMMITTER_DATE='2026-01-02 03:04:05 +0000' git -C "$1" commit -qm all; } ||
-		bad "git commit" "to succeed" ""
 }
 
 test_dist() {
