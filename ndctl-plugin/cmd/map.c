@@ -126,24 +126,40 @@ static int add_namespace(struct picture *p, struct ndctl_namespace *ndns,
 		   what);
 }
 
-/* The first namespace from @from on, as an offset from @base; else NULL */
-static struct ndctl_namespace *next_namespace(struct ndctl_region *region,
-					      uint64_t base, uint64_t from,
-					      uint64_t *offset)
+struct place {
+	uint64_t offset;	/* in the region */
+	struct ndctl_namespace *ndns;
+};
+
+static int by_offset(const void *a, const void *b)
 {
-	struct ndctl_namespace *ndns, *next = NULL;
+	const struct place *first = a, *second = b;
 
-	ndctl_namespace_foreach(region, ndns) {
-		uint64_t at = ndctl_namespace_get_resource(ndns);
+	return (first->offset > second->offset) - (first->offset < second->offset);
+}
 
-		if (!ndctl_namespace_get_size(ndns) || at == ULLONG_MAX ||
-		    at < base || at - base < from ||
-		    (next && at - base >= *offset))
-			continue;
-		next = ndns;
-		*offset = at - base;
-	}
-	return next;
+/* The namespaces by their offsets, which the caller frees; NULL without memory */
+static struct place *places(struct ndctl_region *region, uint64_t base, size_t *num)
+{
+	struct ndctl_namespace *ndns;
+	struct place *list;
+
+	*num = 0;
+	ndctl_namespace_foreach(region, ndns)
+		if (namespace_is_used(ndns))
+			++*num;
+	list = calloc(*num + 1, sizeof(*list));
+	if (!list)
+		return NULL;
+	*num = 0;
+	ndctl_namespace_foreach(region, ndns)
+		if (namespace_is_used(ndns))
+			list[(*num)++] = (struct place){
+				.offset = ndctl_namespace_get_resource(ndns) - base,
+				.ndns = ndns,
+			};
+	qsort(list, *num, sizeof(*list), by_offset);
+	return list;
 }
 
 /* Where namespaces lie is for root only. */
@@ -152,7 +168,7 @@ static bool places_known(struct ndctl_region *region)
 	struct ndctl_namespace *ndns;
 
 	ndctl_namespace_foreach(region, ndns)
-		if (ndctl_namespace_get_size(ndns) &&
+		if (namespace_is_used(ndns) &&
 		    ndctl_namespace_get_resource(ndns) == ULLONG_MAX)
 			return false;
 	return true;
@@ -188,17 +204,42 @@ static void describe_cost(struct picture *p, uint64_t align)
 			 "an alignment of %s costs %s", a, b);
 }
 
+static int add_namespaces(struct picture *p, const struct place *list, size_t num,
+			  uint64_t size, uint64_t align)
+{
+	uint64_t at = 0;
+	size_t i;
+	int rc;
+
+	for (i = 0; i < num; i++) {
+		uint64_t offset = list[i].offset;
+		uint64_t length = ndctl_namespace_get_size(list[i].ndns);
+
+		if (offset < at || offset > size || length > size - offset)
+			return print_error(EXIT_FAILED, "%s: lies outside its region or in another namespace, report it",
+					   ndctl_namespace_get_devname(list[i].ndns));
+		rc = add_gap(p, at, offset, align);
+		if (!rc)
+			rc = add_namespace(p, list[i].ndns, offset);
+		if (rc)
+			return rc;
+		at = offset + length;
+	}
+	return add_gap(p, at, size, align);
+}
+
 static int draw(struct picture *p, struct iopmem_bar *bar,
 		struct iopmem_region *region)
 {
 	struct iopmem_function *fn = iopmem_bar_get_function(bar);
 	struct ndctl_region *nd = iopmem_region_get_ndctl(region);
 	uint64_t base = iopmem_bar_get_resource(bar);
-	uint64_t size = ndctl_region_get_size(nd), at = 0, offset = 0;
+	uint64_t size = ndctl_region_get_size(nd);
 	uint64_t align = ndctl_region_get_align(nd);
-	struct ndctl_namespace *ndns;
+	struct place *list;
 	char text[32];
-	int rc = EXIT_OK;
+	size_t num;
+	int rc;
 
 	*p = (struct picture){ .size = iopmem_bar_get_size(bar) };
 	size_for_people(text, sizeof(text), p->size);
@@ -214,17 +255,11 @@ static int draw(struct picture *p, struct iopmem_bar *bar,
 				   "%s: where its namespaces lie takes root to tell",
 				   ndctl_region_get_devname(nd));
 
-	while (!rc && (ndns = next_namespace(nd, base, at, &offset))) {
-		if (offset > size || ndctl_namespace_get_size(ndns) > size - offset)
-			return print_error(EXIT_FAILED, "%s: lies outside its region, report it",
-					   ndctl_namespace_get_devname(ndns));
-		rc = add_gap(p, at, offset, align);
-		if (!rc)
-			rc = add_namespace(p, ndns, offset);
-		at = offset + ndctl_namespace_get_size(ndns);
-	}
-	if (!rc)
-		rc = add_gap(p, at, size, align);
+	list = places(nd, base, &num);
+	if (!list)
+		return print_error(EXIT_FAILED, "out of memory");
+	rc = add_namespaces(p, list, num, size, align);
+	free(list);
 	if (!rc)
 		rc = add(p, LABELS, size, p->size - size, kinds[LABELS].name);
 	describe_cost(p, align);
