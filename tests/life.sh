@@ -40,12 +40,12 @@ goes_off() {
 	mv "$VM/share"/{vmlinuz,initrd} "$DIR/boot/"
 }
 
-# packages now|next: the Debian packages of this version, or of the one after it, built
-# in that Debian's own tree, in DIR/now or DIR/next
-packages() {
+# in_suite FUNCTION: one of tests/package.sh, in that Debian's own tree, with DIR for
+# its files
+in_suite() {
 	local out
-	out=$(work=$DIR "$top/tests/vm/in-toolbox" -s "$suite" -w "$DIR" "$top/tests/vm/case" "$top/tests/package.sh" "packages_$1" 2>&1) ||
-		bad "make deb" "to succeed" "$out"
+	out=$(work=$DIR "$top/tests/vm/in-toolbox" -s "$suite" -w "$DIR" "$top/tests/vm/case" "$top/tests/package.sh" "$1" 2>&1) ||
+		bad "$1" "to succeed" "$out"
 }
 
 # apt_installs NAME [OPTION...]: those packages, as a user does
@@ -62,7 +62,7 @@ apt_installs() {
 # installed VERSION KERNEL
 installed() {
 	run "dkms status iopmem"
-	like "dkms status" "^iopmem/$1, $2, x86_64: installed" "$OUT"
+	like "dkms status" "^iopmem/$1, ${2//+/\\+}, x86_64: installed" "$OUT"
 	run "modinfo -k $2 -F version iopmem_bus; ndctl-iopmem --version"
 	is "modinfo, ndctl-iopmem --version" "$1 $1" "$(xargs <<<"$OUT")"
 }
@@ -99,7 +99,7 @@ later=${version%.*}.$((${version##*.} + 1))
 
 test_install() {
 	shows "apt install ./*.deb: DKMS builds the module, the command starts, nothing is bound"
-	packages now
+	in_suite packages_now
 	apt_installs now
 	unlike "apt install says" "[Ee]rror|[Ww]arning:|[Ff]ail" "$OUT"
 	run "uname -r"
@@ -174,7 +174,7 @@ test_upgrade() {
 	local before
 	follows kernel
 	shows "the next version by apt, while a file system is in use: that goes on, and the next boot has the new driver"
-	packages next
+	in_suite packages_next
 	launch "(exec 9<>/mnt/a/file; while [ ! -e /tmp/enough ]; do
 			dd if=/mnt/a/file of=/dev/null iflag=direct bs=1M status=none && echo again || exit
 			sleep 1
@@ -232,6 +232,37 @@ test_swapped() {
 	run "findmnt -n /mnt/a || echo not"
 	is "mounted by the line in fstab" not "$OUT"
 	reboots rm "$DIR/SWAPPED"
+	all_there
+	goes_before
+}
+
+test_secure_boot() {
+	follows bind
+	shows "Secure Boot: the kernel refuses a module whose key it does not know, the package says what to do, and with a key that the firmware knows all is there"
+	reboots in_suite secure_boot
+	run "mokutil --sb-state; grep -o '\\[[a-z]*\\]' /sys/kernel/security/lockdown"
+	is "firmware and kernel" "SecureBoot enabled [integrity]" "$(xargs <<<"$OUT")"
+	fails "Key was rejected by service" "modprobe iopmem_bus"
+	run "ls -d /sys/module/iopmem_bus 2>/dev/null; findmnt -n /mnt/a || echo not"
+	is "mounted" not "$OUT"
+	slowly "dpkg-reconfigure iopmem-dkms"
+	like "the package says" "^iopmem-dkms: Secure Boot is on, and the kernel does not know DKMS's key yet: it refuses the module" "$OUT"
+	like "first" "^    sudo mokutil --import /var/lib/dkms/mok.pub\$" "$OUT"
+	like "then" "^    sudo reboot  " "$OUT"
+	like "then" "^    sudo modprobe iopmem_bus\$" "$OUT"
+	run "mokutil --import /var/lib/dkms/mok.pub --simple-hash --root-pw 2>&1 && mokutil --list-new"
+	like "what the first command asks the firmware for" "Subject: .*CN ?= ?DKMS" "$OUT"
+
+	cp "$DIR"/SECURE/firmware.* "$VM/share/"
+	run "cp /host/firmware.* /root/ && cp /etc/dkms/framework.conf /root/ &&
+		printf 'mok_signing_key=%s\\nmok_certificate=%s\\n' /root/firmware.key /root/firmware.der >>/etc/dkms/framework.conf"
+	slowly "dkms remove iopmem/$version --all && dpkg-reconfigure iopmem-dkms"
+	unlike "the package says" "Secure Boot" "$OUT"
+	like "signed by" "SnakeOil" "$(guest 'modinfo iopmem_bus')"
+	run "modprobe iopmem_bus && udevadm trigger --action=add --settle /sys/bus/pci/devices/* && systemctl start mnt-a.mount mnt-b.mount"
+	all_there
+	slowly "cp /root/framework.conf /etc/dkms/ && dkms remove iopmem/$version --all && dpkg-reconfigure iopmem-dkms"
+	reboots rm -r "$DIR/SECURE"
 	all_there
 	goes_before
 }

@@ -180,6 +180,21 @@ packages_next() {
 	packaged next next_version
 }
 
+# secure_boot: firmware in work/SECURE that starts what is signed by a key that anybody
+# has, firmware.key, and work/boot/vmlinuz signed by it
+secure_boot() {
+	set -e
+	mkdir "$work/SECURE"
+	cp /usr/share/OVMF/OVMF_CODE_4M.secboot.fd "$work/SECURE/code.fd"
+	cp /usr/share/OVMF/OVMF_VARS_4M.snakeoil.fd "$work/SECURE/vars.fd"
+	cd "$work/SECURE"
+	openssl rsa -passin pass:snakeoil -in /usr/share/ovmf/PkKek-1-snakeoil.key -out firmware.key
+	openssl x509 -in /usr/share/ovmf/PkKek-1-snakeoil.pem -outform DER -out firmware.der
+	sbsign --key firmware.key --cert /usr/share/ovmf/PkKek-1-snakeoil.pem --output signed "$work/boot/vmlinuz"
+	mv signed "$work/boot/vmlinuz"
+	chown -R --reference="$work" "$work/SECURE" "$work/boot"
+}
+
 # files: those in the tree, but for what apt, dpkg, dkms and depmod keep
 files() {
 	find / -xdev -path /proc -prune -o -path /tmp -prune -o -path "$work" -prune -o \

@@ -276,9 +276,14 @@ machine() {
 		bar_on_root notes 1M 18.0
 		;;
 	# a Debian as a user has it, by tests/vm/life/image, with a disk that is kept.
-	# What life/swapped leaves in SWAPPED has the two cards in each other's slot.
+	# Cases of tests/life.sh say by MISSING and SWAPPED which card is where, and by
+	# SECURE that the firmware is the one in there.
 	life)
 		BOOT=$DIR/boot DISK=$DIR/disk.img
+		[ ! -e "$DIR/SECURE" ] || QEMU+=(-machine smm=on
+			-global driver=cfi.pflash01,property=secure,value=on
+			-drive "if=pflash,unit=0,format=raw,readonly=on,file=$DIR/SECURE/code.fd"
+			-drive "if=pflash,unit=1,format=raw,file=$DIR/SECURE/vars.fd")
 		APPEND=' root=/dev/vda rw quiet'
 		local slots=(10 11)
 		[ ! -e "$DIR/SWAPPED" ] || slots=(11 10)
