@@ -281,7 +281,7 @@ machine() {
 	life)
 		BOOT=$DIR/boot DISK=$DIR/disk.img
 		[ ! -e "$DIR/SECURE" ] || QEMU+=(-machine smm=on
-			-global driver=cfi.pflash01,property=secure,value=on
+			-global "driver=cfi.pflash01,property=secure,value=on"
 			-drive "if=pflash,unit=0,format=raw,readonly=on,file=$DIR/SECURE/code.fd"
 			-drive "if=pflash,unit=1,format=raw,file=$DIR/SECURE/vars.fd")
 		APPEND=' root=/dev/vda rw quiet'
