@@ -178,7 +178,7 @@ test_held_kernel() {
 	held_by "${NODE#/dev/} is part of loop0, loop0 is mounted on /mnt/a"
 	run "umount /mnt/a"
 	held_by "${NODE#/dev/} is part of loop0"
-	run "losetup -d /dev/loop0; ndctl-iopmem unbind ${F[card]} ${F[cut]}"
+	run "losetup -d /dev/loop0; udevadm settle; ndctl-iopmem unbind ${F[card]} ${F[cut]}"
 	is "in the end" unbound "$(json action)"
 }
 
