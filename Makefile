@@ -9,7 +9,7 @@ export T KERNEL KERNELS V KEEP KSRC OUT CUTS COUNT SEED REPEAT LOAD SAMPLE WHO
 
 kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR)/drivers/nvdimm CONFIG_IOPMEM_BUS=m
 
-.PHONY: all install uninstall plugin install-plugin uninstall-plugin demo check check-all check-debug kernel-debug matrix torture mutants check-stranger bench-p2p lint patch dist deb release shell clean help
+.PHONY: all install uninstall plugin install-plugin uninstall-plugin demo check check-all check-debug kernel-debug matrix torture mutants check-stranger bench-p2p lint guide patch dist deb release shell clean help
 
 # Debian's headers bring a compiler that has its version in its name, and no gcc.
 all:	## build the module for the running kernel, or for KDIR=
@@ -100,6 +100,11 @@ bench-p2p:	## what peer-to-peer costs the CPU, beside bounce buffers and P2PDMA
 
 lint:	## the kernel's checkers over the driver, shellcheck over the scripts
 	@tests/lint
+
+guide:	## the user's guide as HTML, into build/guide
+	@command -v sphinx-build >/dev/null || { echo "iopmem: sphinx-build is not installed: apt install python3-sphinx" >&2; exit 1; }
+	@mkdir -p build && sphinx-build -q Documentation/guide build/guide
+	@echo build/guide/index.html
 
 patch:	## the driver as a series for the kernel source in KSRC=, into ./patches or OUT=
 	@tools/patch

@@ -19,6 +19,7 @@ test_lint_finds() {
 	copied tree
 	sed -i -e 's/^static bool bound;$/& /' -e 's/__le64 serial;/u64 serial;/' \
 		-e 's|^struct iopmem_walk {|/**\n * struct iopmem_walk - one\n * @nobars: none\n */\n&|' \
+		-e 's/answers all ones, switch/answers ones only, switch/' \
 		-e 's/if (!bus->num_bars) {/if (bus == NULL || (bus \&\& !bus->num_bars)) {/' \
 		"$work/tree/drivers/nvdimm/iopmem_bus.c"
 	printf '#!/bin/bash\nrm $1\n' >"$work/tree/tests/broken"
@@ -29,5 +30,6 @@ test_lint_finds() {
 	like "sparse" "iopmem_bus.c:[0-9]+:[0-9]+: warning: incorrect type in initializer" "$out"
 	like "checkpatch" "iopmem_bus.c:[0-9]+: ERROR: trailing whitespace" "$out"
 	like "kernel-doc" "pdev' not described in 'iopmem_walk'" "$out"
+	like "the guide" "messages.rst: has no \"answers ones only, switch its memory on\" of the driver" "$out"
 	like "last line" "^iopmem: lint has findings in: .*mend them$" "$(tail -n 1 <<<"$out")"
 }
