@@ -162,19 +162,45 @@ without_compile_test() {
 	option IOPMEM_BUS
 }
 
+# registers TIMES: the object calls what registers a bus so often. Where the driver
+# refuses every card, the compiler leaves out all that follows.
+registers() {
+	local driver=$obj/drivers/nvdimm/iopmem_bus.o
+	is "calls of nvdimm_bus_register()" "$1" \
+		"$("${CROSS_COMPILE}objdump" -r "$driver" | grep -c ' nvdimm_bus_register\b')"
+	is "refusals of every card" $((1 - $1)) \
+		"$(grep -c 'big-endian kernels are not supported' "$driver")"
+}
+
 # The first is an architecture to use the driver on, the second big-endian.
 test_architectures() {
 	local obj
-	shows "on arm64 and on s390, which is big-endian, gcc W=1 and sparse find nothing; s390 is offered the driver only to test the build"
+	shows "on arm64 and on s390, which is big-endian, gcc W=1 and sparse find nothing; s390 is offered the driver only to test the build, and refuses every card"
 	patched 7.3
 	sparse_header "$work/sparse.h"
 	export ARCH CROSS_COMPILE
 	ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu-
 	everything "$work/$ARCH"
 	object "$ARCH" C=2 CHECK="sparse -include $work/sparse.h"
+	registers 1
 	is "without COMPILE_TEST, IOPMEM_BUS" m "$(without_compile_test)"
 	ARCH=s390 CROSS_COMPILE=s390x-linux-gnu-
 	everything "$work/$ARCH"
 	object "$ARCH" C=2 CHECK="sparse -include $work/sparse.h"
+	registers 0
 	is "without COMPILE_TEST, IOPMEM_BUS" "" "$(without_compile_test)"
+}
+
+# On 7.3 big-endian arm64 is gone.
+test_byte_order() {
+	local obj=$work/few
+	shows "a big-endian arm64 kernel is offered the driver only to test the build"
+	patched 6.12
+	export ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu-
+	few MIGRATION=y CPU_LITTLE_ENDIAN=y
+	is "IOPMEM_BUS, little-endian" y "$(option IOPMEM_BUS)"
+	few MIGRATION=y CPU_BIG_ENDIAN=y
+	is "IOPMEM_BUS, big-endian" "" "$(option IOPMEM_BUS)"
+	few MIGRATION=y CPU_BIG_ENDIAN=y COMPILE_TEST=y
+	is "IOPMEM_BUS, big-endian with COMPILE_TEST" y "$(option IOPMEM_BUS)"
 }

@@ -923,6 +923,9 @@ static void iopmem_remove(struct pci_dev *pdev)
 /* Why this machine cannot have the BARs mapped, or NULL if it can. */
 static const char *iopmem_unsupported(struct iopmem_bus *bus)
 {
+	/* It builds there, but nobody has run it. */
+	if (IS_ENABLED(CONFIG_CPU_BIG_ENDIAN))
+		return "big-endian kernels are not supported, use a little-endian one";
 	/* Only with x86's PAT does a reservation decide over later mappings. */
 	if (!bus->cached &&
 	    !(IS_ENABLED(CONFIG_X86) && arch_can_pci_mmap_wc()))
