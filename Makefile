@@ -14,6 +14,8 @@ kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR)/drivers/nvdimm CONFIG_IOPMEM_BUS=m
 # Debian's headers bring a compiler that has its version in its name, and no gcc.
 all:	## build the module for the running kernel, or for KDIR=
 	@test -e $(KDIR)/Makefile || { echo "iopmem: no kernel headers in $(KDIR): install linux-headers-$$(uname -r), or set KDIR=" >&2; exit 1; }
+	@! test -e $(KDIR)/include/config/auto.conf || grep -qx CONFIG_MEMORY_HOTPLUG=y $(KDIR)/include/config/auto.conf || { \
+		echo "iopmem: the kernel of $(KDIR) has no CONFIG_MEMORY_HOTPLUG, as no 32-bit one has: set KDIR= to another one's" >&2; exit 1; }
 	@for cc in $(firstword $(CC)) gcc clang /usr/bin/gcc-[0-9]*; do command -v $$cc >/dev/null && exit; done; \
 		echo "iopmem: there is no C compiler: apt install gcc" >&2; exit 1
 	@test -w drivers/nvdimm || { echo "iopmem: you may not write to $(CURDIR): copy it to a folder of yours, and make there" >&2; exit 1; }

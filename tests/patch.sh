@@ -204,3 +204,14 @@ test_byte_order() {
 	few MIGRATION=y CPU_BIG_ENDIAN=y COMPILE_TEST=y
 	is "IOPMEM_BUS, big-endian with COMPILE_TEST" y "$(option IOPMEM_BUS)"
 }
+
+test_32_bit() {
+	local obj=$work/few out
+	shows "a 32-bit kernel is not even offered the driver to test the build, and make says why there is none"
+	patched 7.3
+	few 64BIT=n X86_PAE=y LIBNVDIMM=y COMPILE_TEST=y
+	is "IOPMEM_BUS with COMPILE_TEST" "" "$(option IOPMEM_BUS)"
+	make -s -C "$tree" O="$obj" syncconfig >"$work/log" 2>&1 || bad "syncconfig" "to succeed" "$(cat "$work/log")"
+	out=$(make -C "$top" KDIR="$obj" 2>&1) && bad "make for it" "to fail" "$out"
+	like "make for it" "^iopmem: the kernel of $obj has no CONFIG_MEMORY_HOTPLUG, as no 32-bit one has: set KDIR= to another one's\$" "$out"
+}
