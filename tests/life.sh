@@ -228,7 +228,7 @@ test_swapped() {
 	run "ndctl list -N -b iopmem-${F[card]} | sed -n 's/.*\"name\":\"\\(.*\\)\".*/\\1/p' | sort | xargs"
 	is "namespaces of the first, in the second's slot" "a b" "$OUT"
 	run "ls /dev/iopmem/by-path | cut -d- -f1-3 | sort | uniq -c | xargs"
-	is "names by path" "2 pci-${F[card]}-bar2 1 pci-${F[second]}-bar2" "$(sort <<<"$OUT")"
+	is "names by path" "$(printf '%s\n' "2 pci-${F[card]}-bar2" "1 pci-${F[second]}-bar2" | sort -k 2 | xargs)" "$OUT"
 	run "findmnt -n /mnt/a || echo not"
 	is "mounted by the line in fstab" not "$OUT"
 	reboots rm "$DIR/SWAPPED"
