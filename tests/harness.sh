@@ -55,13 +55,13 @@ test_second_start() {
 	local out
 	shows "a machine that does not start is started a second time, and no third"
 	mkdir "$work/qemu"
-	cat >"$work/qemu/qemu-system-x86_64" <<-END
+	cat >"$work/qemu/$EMULATOR" <<-END
 		#!/bin/sh
 		echo >>$work/starts
 		[ \$(wc -l <$work/starts) -le \$FAIL ] && exit 1
-		exec $(command -v qemu-system-x86_64) "\$@"
+		exec $(command -v "$EMULATOR") "\$@"
 	END
-	chmod +x "$work/qemu/qemu-system-x86_64"
+	chmod +x "$work/qemu/$EMULATOR"
 	export FAIL=1
 	out=$(PATH=$work/qemu:$PATH CASES=$top/tests/harness T=passes "$top/tests/run" 2>&1) || bad "tests/run" "to succeed" "$out"
 	like "says" "did not start, QEMU has ended" "$out"

@@ -350,7 +350,7 @@ parting() {
 
 # beside MACHINE: a second machine, with the same BARs; it ends with the case
 beside() {
-	local VM QEMU APPEND CPU_FLAGS OWN_ACCEL SLOTS MODULES SERIAL
+	local VM QEMU APPEND CACHED CPU_FLAGS OWN_ACCEL SLOTS MODULES SERIAL
 	local -A F
 	vm_boot "$1" "$DIR" beside || exit 1
 	guest "echo iopmem-case: $CASE_NUMBER >/dev/kmsg"

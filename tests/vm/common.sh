@@ -96,10 +96,10 @@ cache_room() {
 }
 
 # Sets SUITES (the last is preferred) and DEBS, or what else the kernel's own
-# file has.
+# file has. ARCH is as Debian names it.
 load_kernel() {
 	local known
-	BASE='' DRIVER=m SLOW=1 PART='' CMDLINE='' HOTPLUG='' LEFT_OUT=()
+	ARCH=amd64 BASE='' DRIVER=m SLOW=1 PART='' CMDLINE='' HOTPLUG='' LEFT_OUT=()
 	# shellcheck source=/dev/null
 	if ! . "$top/tests/vm/kernels/$KERNEL" 2>/dev/null; then
 		known=$(cd "$top/tests/vm/kernels" && echo *)

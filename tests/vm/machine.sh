@@ -2,7 +2,8 @@
 # The virtual machines, for the demo, the tests and the benchmarks alike.
 # shellcheck shell=bash
 #
-# machine NAME DIR fills QEMU (arguments), APPEND (kernel command line), CPU_FLAGS,
+# machine NAME DIR fills QEMU (arguments), APPEND (kernel command line), CACHED (the
+# driver's parameter there), CPU_FLAGS,
 # OWN_ACCEL (instead of the best accelerator), BOOT (the folder of vmlinuz and
 # initrd), DISK (the disk with the root file system),
 # MODULES (loaded at boot) and SLOTS ("name slot" where behind a root port, "name
@@ -10,7 +11,7 @@
 # the root bus; "80:" before it where that is not bus 0). What is in a BAR or on
 # the drive lives in DIR and outlives the machine.
 
-QEMU=() APPEND='' CPU_FLAGS='' OWN_ACCEL='' SLOTS=() MODULES=() BOOT='' DISK=''
+QEMU=() APPEND='' CACHED='' CPU_FLAGS='' OWN_ACCEL='' SLOTS=() MODULES=() BOOT='' DISK=''
 
 # What root ports are on: pcie.0, or another host bridge, with its bus number
 ROOT=pcie.0 ROOT_NUMBER=''
@@ -114,22 +115,43 @@ wire() {
 		-device "virtio-net-pci,netdev=net,host_mtu=9000,mac=52:54:00:00:00:0$3,bus=pcie.0,addr=17.0")
 }
 
-# hotplug: PCIe's own way, unless HOTPLUG=acpi
+# hotplug: PCIe's own way, unless HOTPLUG=acpi. Where no firmware sees what a port
+# reserves, the kernel does it for each.
 hotplug() {
-	[ "$HOTPLUG" = acpi ] ||
-		QEMU+=(-global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off)
+	case $ARCH in
+	amd64)
+		[ "$HOTPLUG" = acpi ] ||
+			QEMU+=(-global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off)
+		;;
+	arm64) APPEND+=" pci=hpmmioprefsize=1G" ;;
+	esac
 }
 
+# iommu: it translates
 iommu() {
-	QEMU+=(-device intel-iommu)
-	APPEND+=" intel_iommu=on"
+	case $ARCH in
+	amd64)
+		QEMU+=(-device intel-iommu)
+		APPEND+=" intel_iommu=on"
+		;;
+	arm64) QEMU+=(-machine iommu=smmuv3) ;;
+	esac
+}
+
+# only_ram [IDS]: on arm64 the driver takes no card but those that are RAM, ivshmem
+# and these. Elsewhere ivshmem stands for one that is not. modprobe reads this, too.
+only_ram() {
+	case $ARCH in
+	amd64) CACHED=none ;;
+	arm64) CACHED=$1 ;;
+	esac
+	APPEND=${CACHED:+" iopmem_bus.cached=$CACHED"}
 }
 
 machine() {
 	DIR=$2
 	QEMU=(-smp 2 -m 2G) CPU_FLAGS='' OWN_ACCEL='' SLOTS=() MODULES=()
-	# ivshmem stands for a card that is not RAM. modprobe reads this, too.
-	APPEND=' iopmem_bus.cached=none'
+	only_ram
 	ROOT=pcie.0 ROOT_NUMBER=''
 	BOOT=$IMAGE DISK=$IMAGE/disk.img,snapshot=on
 	case $1 in
@@ -141,6 +163,7 @@ machine() {
 	# the large BAR moves all of them above 4 GiB, where the firmware's
 	# MTRRs say write-back, while below they say uncached
 	base)
+		only_ram 11f8:f115	# a part of card, by tests/helpers/softbridge
 		bar large 8G 13
 		bar card 512M 10
 		bar cut 64M 11
@@ -174,7 +197,10 @@ machine() {
 	# translating only for who asks, as vfio
 	passthrough)
 		iommu
-		APPEND+=" iommu=pt"
+		case $ARCH in
+		amd64) APPEND+=" iommu=pt" ;;
+		arm64) APPEND+=" iommu.passthrough=1" ;;
+		esac
 		p2p_devices
 		;;
 	# virtio-iommu, for another host bridge only: the disk with its driver is
@@ -203,7 +229,8 @@ machine() {
 		;;
 	# kinds of BARs, also at the end of what the kernel maps
 	bars)
-		CPU_FLAGS=,phys-bits=46
+		[ "$ARCH" != amd64 ] || CPU_FLAGS=,phys-bits=46
+		only_ram 1b36:0010,1234:1111
 		two_bars 10
 		on_root display 1a bochs-display,vgamem=64M
 		;;
@@ -291,8 +318,10 @@ machine() {
 		bar second 512M "${slots[1]}"
 		drive 12
 		;;
+	# whose kernel cannot map write-combining
 	nopat)
-		APPEND+=" nopat"
+		APPEND=" iopmem_bus.cached=none"
+		[ "$ARCH" != amd64 ] || APPEND+=" nopat"
 		bar card 512M 10
 		;;
 	*)

@@ -18,10 +18,24 @@ declare -A F
 VM=
 IMAGE=
 CHILD=
-# 5-level paging makes KASAN complain under TCG. With erms and fsrm the kernel
-# copies and clears by bytes, which is slow when emulated.
-TCG_CPU=max,la57=off,-erms,-fsrm
 load_kernel
+# The guest's part of the console and of the agent's line, and what its processor is
+# where it is emulated.
+case $ARCH in
+# 5-level paging makes KASAN complain under TCG. With erms and fsrm the kernel
+# copies and clears by bytes, which is slow when emulated. On a busy host the
+# kernel's check of the timer finds too few ticks.
+amd64)
+	EMULATOR=qemu-system-x86_64 MACHINE=q35 TCG_CPU=max,la57=off,-erms,-fsrm
+	CONSOLE=ttyS0 BELL=ttyS1 KERNEL_ARGS=" no_timer_check"
+	;;
+# QEMU's own cipher for signed pointers takes a third of the time. The machine has one
+# serial line.
+arm64)
+	EMULATOR=qemu-system-aarch64 MACHINE=virt,gic-version=3,its=on TCG_CPU=max,lpa2=off,pauth-impdef=on
+	CONSOLE=ttyAMA0 BELL=ttyS0 KERNEL_ARGS=''
+	;;
+esac
 BOOT_SECONDS=$((240 * SLOW))
 GUEST_SECONDS=120
 
@@ -49,20 +63,19 @@ vm_wait() {
 	return "$rc"
 }
 
-# On a busy host the kernel's check of the timer finds too few ticks. An emulator
-# translates a program anew at each address that it is loaded to, so with random
-# ones to start a process takes four times as long.
+# An emulator translates a program anew at each address that it is loaded to, so
+# with random ones to start a process takes four times as long.
 #
 # In a subshell. QEMU ends with the shell that started it, however that ends.
 vm_qemu() {
 	local accel=$ACCEL cpu=$CPU maps=
 	[ -z "$OWN_ACCEL" ] || accel=$OWN_ACCEL cpu=$TCG_CPU
 	[ "$accel" = kvm ] || maps=" norandmaps"
-	exec setpriv --pdeathsig KILL qemu-system-x86_64 \
-		-machine q35 -accel "$accel" -cpu "$cpu$CPU_FLAGS" \
+	exec setpriv --pdeathsig KILL "$EMULATOR" \
+		-machine "$MACHINE" -accel "$accel" -cpu "$cpu$CPU_FLAGS" \
 		-nodefaults -display none -no-reboot \
 		-kernel "$BOOT/vmlinuz" -initrd "$BOOT/initrd" \
-		-append "console=ttyS0 panic=-1 oops=panic no_timer_check$maps$CMDLINE$APPEND" \
+		-append "console=$CONSOLE panic=-1 oops=panic$KERNEL_ARGS$maps$CMDLINE$APPEND" \
 		-drive "file=$DISK,if=none,id=disk,format=raw" \
 		-device virtio-blk-pci,drive=disk,bus=pcie.0 \
 		-fsdev "local,path=$VM/share,id=share,security_model=none,multidevs=remap" \
@@ -91,6 +104,7 @@ vm_folder() {
 	tar -cf "$VM/share/payload.tar" -C "$top/build/$KERNEL/payload" .
 	machine "$1" "$2"
 	echo "${MODULES[*]}" >"$VM/share/modules"
+	echo "$BELL" >"$VM/share/bell"
 }
 
 # Under emulation a CPU once in some hundred boots never leaves an instruction
@@ -108,8 +122,14 @@ vm_start() {
 	vm_folder "$@"
 	mkfifo "$VM"/{bell,qmp}.{in,out}
 	echo 0 >"$VM/count"
-	SERIAL=(-serial "file:$VM/console" -serial "pipe:$VM/bell"
-		-chardev "pipe,id=qmp,path=$VM/qmp" -mon "chardev=qmp,mode=control")
+	case $ARCH in
+	amd64) SERIAL=(-serial "file:$VM/console" -serial "pipe:$VM/bell") ;;
+	*)	# before all that a machine has, so that it is the first
+		SERIAL=(-serial "file:$VM/console" -chardev "pipe,id=bell,path=$VM/bell"
+			-device "pci-serial,chardev=bell,bus=pcie.0,addr=f")
+		;;
+	esac
+	SERIAL+=(-chardev "pipe,id=qmp,path=$VM/qmp" -mon "chardev=qmp,mode=control")
 	vm_qemu >"$VM/qemu.log" 2>&1 </dev/null &
 	echo $! >"$VM/pid"
 	disown	# its end is no news
