@@ -42,6 +42,17 @@ static noinline notrace long failcall_return(void)
 }
 NOKPROBE_SYMBOL(failcall_return);
 
+/* At the function's first instruction */
+static void *caller_of(struct pt_regs *regs)
+{
+#ifdef CONFIG_ARM64
+	return (void *)procedure_link_pointer(regs);
+#else
+	return (void *)regs_get_kernel_stack_nth(regs, 0);
+#endif
+}
+NOKPROBE_SYMBOL(caller_of);
+
 static int failcall_pre(struct kprobe *p, struct pt_regs *regs)
 {
 	char name[KSYM_SYMBOL_LEN];
@@ -50,18 +61,17 @@ static int failcall_pre(struct kprobe *p, struct pt_regs *regs)
 	if (smp_load_acquire(&active) != p)
 		return 0;
 
-	snprintf(name, sizeof(name), "%pS",
-		 (void *)regs_get_kernel_stack_nth(regs, 0));
+	snprintf(name, sizeof(name), "%pS", caller_of(regs));
 	if (!strstr(name, caller) || atomic_inc_return(&calls) != nth)
 		return 0;
 
 	WRITE_ONCE(hits, hits + 1);
-	regs->ip = (unsigned long)failcall_return;
+	instruction_pointer_set(regs, (unsigned long)failcall_return);
 	return 1;
 }
 NOKPROBE_SYMBOL(failcall_pre);
 
-/* With this, the probe is never made a jump, which would ignore regs->ip. */
+/* With this, the probe is never made a jump, which would ignore where it goes on. */
 static void failcall_post(struct kprobe *p, struct pt_regs *regs,
 			  unsigned long flags)
 {

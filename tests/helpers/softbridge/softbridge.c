@@ -69,7 +69,7 @@ MODULE_PARM_DESC(io, "There is a BAR 0, too, of 256 I/O ports, which gets no add
 
 static int node = NUMA_NO_NODE;
 module_param(node, int, 0444);
-MODULE_PARM_DESC(node, "The bridge's NUMA node (default: -1, none)");
+MODULE_PARM_DESC(node, "The bridge's NUMA node, on x86 (default: -1, none)");
 
 static bool pm;
 module_param(pm, bool, 0444);
@@ -94,7 +94,9 @@ MODULE_PARM_DESC(id, "Another id that the function answers with, device << 16 | 
 static u32 config[PCI_CFG_SPACE_EXP_SIZE / sizeof(u32)];
 static struct pci_dev *target_dev;
 static struct pci_bus *root_bus;
+#ifdef CONFIG_X86
 static struct pci_sysdata sysdata;
+#endif
 static resource_size_t iomem_end;
 
 static struct resource bus_numbers = {
@@ -292,9 +294,21 @@ static void remove_window(void)
 	pci_dev_put(target_dev);
 }
 
+/* x86 keeps the domain and the node in a structure of its own. */
+static void place_bridge(struct pci_host_bridge *bridge)
+{
+#ifdef CONFIG_X86
+	sysdata.domain = domain;
+	sysdata.node = node;
+	bridge->sysdata = &sysdata;
+#else
+	bridge->domain_nr = domain;
+#endif
+}
+
 static int __init softbridge_init(void)
 {
-	LIST_HEAD(resources);
+	struct pci_host_bridge *bridge;
 	int rc;
 
 	if (!is_power_of_2(size) || offset % size || bus_address % size ||
@@ -306,22 +320,26 @@ static int __init softbridge_init(void)
 		return rc;
 	fill_config();
 
-	pci_add_resource(&resources, &bus_numbers);
-	pci_add_resource_offset(&resources, &window,
+	bridge = pci_alloc_host_bridge(0);
+	if (!bridge) {
+		remove_window();
+		return -ENOMEM;
+	}
+	pci_add_resource(&bridge->windows, &bus_numbers);
+	pci_add_resource_offset(&bridge->windows, &window,
 				window.start - bar_address());
-	sysdata.domain = domain;
-	sysdata.node = node;
+	bridge->ops = &config_ops;
+	place_bridge(bridge);
 
 	pci_lock_rescan_remove();
-	root_bus = pci_create_root_bus(NULL, 0, &config_ops, &sysdata,
-				       &resources);
-	if (!root_bus) {
+	rc = pci_scan_root_bus_bridge(bridge);
+	if (rc) {
 		pci_unlock_rescan_remove();
-		pci_free_resource_list(&resources);
+		pci_free_host_bridge(bridge);
 		remove_window();
-		return -ENODEV;
+		return rc;
 	}
-	pci_scan_child_bus(root_bus);
+	root_bus = bridge->bus;
 	if (preset())
 		pci_bus_claim_resources(root_bus);
 	else if (!unassigned)
