@@ -12,7 +12,7 @@ code() {
 		*.xz) xz -dc \$module >/tmp/module.ko ;;
 		*) cp \$module /tmp/module.ko ;;
 		esac
-		objdump -dr --no-show-raw-insn /tmp/module.ko"
+		objdump -dr --no-show-raw-insn /tmp/module.ko | tr '\t' ' '"
 	awk -v names="$*" '
 		BEGIN { split(names, n, " "); for (i in n) want[n[i]] }
 		/^[0-9a-f]+ <.*>:$/ {
@@ -23,16 +23,26 @@ code() {
 		inside' <<<"$OUT"
 }
 
-# A word of 32 bits that is read through a pointer, as the label area's first one
-# only is. x86 has no form of it without an offset for two of the registers.
-read_there='mov +(0x0)?\(%r[a-z0-9]+\),%(e[a-z]+|r[0-9]+d)$'
+# mb(), rmb() and wmb(), and a word of 32 bits that is read through a pointer, as
+# the label area's first one only is. x86 has no form of it without an offset for
+# two of the registers.
+case $ARCH in
+amd64)
+	mb=mfence rmb=lfence wmb=sfence
+	read_there='mov +(0x0)?\(%r[a-z0-9]+\),%(e[a-z]+|r[0-9]+d)$'
+	;;
+arm64)
+	mb='dsb sy' rmb='dsb ld' wmb='dsb st'
+	read_there='ldr w[0-9]+, \[x[0-9]+\]$'
+	;;
+esac
 
 test_flush() {
 	local got
 	shows "a flush drains the write-combining buffers before it reads from the BAR"
 	as_module
-	got=$(code iopmem_flush | grep -oE "mfence|iopmem_(check|answers)|$read_there" | xargs)
-	like "in iopmem_flush, before it calls what reads" "^mfence iopmem_(check|answers)" "$got"
+	got=$(code iopmem_flush | grep -oE "$mb|iopmem_(check|answers)|$read_there" | xargs)
+	like "in iopmem_flush, before it calls what reads" "^$mb iopmem_(check|answers)" "$got"
 	got=$(code iopmem_check iopmem_answers | grep -cE "$read_there")
 	is "reads of the label area's first word there" 1 "$got"
 }
@@ -41,14 +51,14 @@ test_check() {
 	local got
 	shows "a flush reads the label area between its two looks at whether a label write goes on"
 	as_module
-	got=$(code iopmem_check iopmem_answers | grep -oE "lfence|$read_there" | xargs)
-	like "around that read" "^lfence mov [^ ]+ lfence\$" "$got"
+	got=$(code iopmem_check iopmem_answers | grep -oE "$rmb|$read_there" | sed "s/.*[(\[].*/read/" | xargs)
+	is "around that read" "$rmb read $rmb" "$got"
 }
 
 test_labels() {
 	local got
 	shows "a label write says that it goes on before it stores, and what it has stored is drained before it is compared"
 	as_module
-	got=$(code iopmem_ctl iopmem_set_labels | grep -oE "[sm]fence|mem(cpy|cmp)|rep movs" | xargs)
-	like "before the stores, and before the comparison" "sfence (memcpy|rep movs) mfence memcmp" "$got"
+	got=$(code iopmem_ctl iopmem_set_labels | grep -oE "$wmb|$mb|mem(cpy|cmp)|rep movs" | xargs)
+	like "before the stores, and before the comparison" "$wmb (memcpy|rep movs) $mb memcmp" "$got"
 }

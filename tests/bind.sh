@@ -54,7 +54,7 @@ test_parameters() {
 	shows "the parameters' defaults, and that sysfs does not let them be written"
 	load
 	run "cd /sys/module/iopmem_bus/parameters && for p in *; do echo \$p=\$(cat \$p) \$(stat -c %a \$p); done | tr '\n' ' '"
-	is "parameters" "bars=0-5 444 cached=none 444 ids= 444 labels=Y 444 " "$OUT"
+	is "parameters" "bars=0-5 444 cached=$CACHED 444 ids= 444 labels=Y 444 " "$OUT"
 }
 
 test_ids() {

@@ -37,7 +37,7 @@ in_guest_tree() {
 	local kver=$1 share=$2 over=$work/over version
 	version=$(cat "$top/VERSION")
 	mkdir -p "$over" "$share"/{installed,removed}
-	as_root unshare --mount sh -ec "
+	as_root "$top/tests/vm/foreign" "$ARCH" sh -ec "
 		mount -t tmpfs tmp '$over'
 		mkdir '$over/upper' '$over/work' '$over/root'
 		mount -t overlay -o 'lowerdir=$IMAGE/root,upperdir=$over/upper,workdir=$over/work' overlay '$over/root'
@@ -73,7 +73,7 @@ test_install() {
 	find_mirror
 	out=$(suite_download "$work/apt" dkms 2>&1) || bad "dkms, a package of $SUITES" "to be had" "$out"
 	out=$(in_guest_tree "$kver" "$VM/share/dkms") || bad "dkms install, dkms remove" "to succeed" "$out"
-	like "dkms status" "^iopmem/$(cat "$top/VERSION"), ${kver//+/.}, x86_64: installed" "$out"
+	like "dkms status" "^iopmem/$(cat "$top/VERSION"), ${kver//+/.}, $(guest "uname -m"): installed" "$out"
 	unlike "after dkms remove, files" "^left:" "$out"
 
 	trap 'guest "tar -xf /host/payload.tar -C / --no-same-owner"' EXIT
