@@ -99,7 +99,7 @@ test_disabled_early() {
 	attach card
 	region=$(region_of card)
 	udev_off
-	# libnvdimm's defect, see iopmem.rst
+	# libnvdimm's defect, see Documentation/guide/kernels.rst
 	run "cd /sys/bus/nd/drivers/nd_region; echo $region >unbind
 		for i in \$(seq 100); do
 			echo $region >bind; echo $region >unbind

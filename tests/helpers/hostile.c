@@ -506,9 +506,9 @@ static void find_blocks(void)
 
 /*
  * What the kernel takes from a card without a look, so that it warns or oopses
- * (see iopmem-threat-model.rst), is not here: in an info block with a right
- * checksum, a BTT's numbers and what leaves a PFN's pages no room; in a BTT's
- * map and log, blocks that the arena does not have.
+ * (see Documentation/guide/kernels.rst), is not here: in an info block with a
+ * right checksum, a BTT's numbers and what leaves a PFN's pages no room; in a
+ * BTT's map and log, blocks that the arena does not have.
  */
 static void leave_out_numbers(unsigned char *b, unsigned int n)
 {

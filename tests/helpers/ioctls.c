@@ -334,8 +334,8 @@ static void *flip(void *unused)
 
 /*
  * Between calls, not during one: libnvdimm then waits for ever, see
- * Documentation/driver-api/nvdimm/iopmem-threat-model.rst. What follows a bind
- * falls into the probing of the region and its namespaces.
+ * Documentation/guide/kernels.rst. What follows a bind falls into the probing of
+ * the region and its namespaces.
  */
 static void bind_function(bool on)
 {
@@ -372,7 +372,7 @@ static void deadlock(void)
 /*
  * libnvdimm registers a region, and what is in it, a little after what asked for
  * it has returned. To disable the region meanwhile leaves its namespaces behind,
- * see Documentation/driver-api/nvdimm/iopmem.rst.
+ * see Documentation/guide/kernels.rst.
  */
 static void wait_probe(void)
 {
