@@ -258,7 +258,7 @@ test_unbind_devdax() {
 	hold "$NODE" 2M
 	detach card
 	run "ls /dev | grep -c ^dax || true"
-	is "device-dax nodes left" 0 "$OUT"
+	is "device DAX nodes left" 0 "$OUT"
 	ended
 	is "the process ended with SIGBUS, 128 + 7" 135 "$OUT"
 }

@@ -101,7 +101,7 @@ test_partition() {
 
 test_devdax() {
 	local align
-	shows "a device-dax node and parts of it are in the BAR where extents says"
+	shows "a device DAX node and parts of it are in the BAR where extents says"
 	for align in 4K 2M; do
 		blank card
 		load

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # What happens to a function that is taken away while it is in use: ext4 with a
-# drive's DMA going into a file, xfs with a file mapped, device-dax mapped
+# drive's DMA going into a file, xfs with a file mapped, device DAX mapped
 # shellcheck shell=bash
 runs_in hotplug
 
@@ -45,7 +45,7 @@ busy() {
 		done"
 }
 
-# idle: end it, but for the mapping of device-dax
+# idle: end it, but for the mapping of device DAX
 idle() {
 	run "rm /tmp/busy
 		pkill -x -f 'mapcp hold /mnt/b/file 2M'
@@ -92,10 +92,10 @@ all_fails() {
 		is "a new page fault in /mnt/$m ends with (128 + SIGBUS)" 135 "$OUT"
 	done
 	touched dax
-	is "one of device-dax goes on" 0 "$OUT"
+	is "one of device DAX goes on" 0 "$OUT"
 	# and a new mapping, which some kernels cannot refuse without an oops
 	run "mapcp out $DAX 2M | wc -c"
-	is "bytes read from device-dax" $((2 << 20)) "$OUT"
+	is "bytes read from device DAX" $((2 << 20)) "$OUT"
 	for NODE in $EXT4 $XFS; do
 		fails "Input/output error" "dd if=$NODE of=/dev/null iflag=direct bs=4K count=1"
 		# where no file system has anything in the page cache
@@ -106,10 +106,10 @@ all_fails() {
 	is "times that it says so" 1 "$(load_log | grep -c "still reaches the card")"
 }
 
-# sigbus: what had device-dax mapped has got it
+# sigbus: what had device DAX mapped has got it
 sigbus() {
 	run "await 60 '[ -s /tmp/devdax.status ]'; cat /tmp/devdax.status"
-	is "the mapping of device-dax ended with (128 + SIGBUS)" 135 "$OUT"
+	is "the mapping of device DAX ended with (128 + SIGBUS)" 135 "$OUT"
 }
 
 # waits NAME: the removal has begun, and harms nobody

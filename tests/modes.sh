@@ -239,7 +239,7 @@ test_attributes() {
 	is "modes" "444 400 " "$OUT"
 }
 
-# Not where a device-dax has been: the kernel's dax_alloc_inode() leaves in a
+# Not where a device DAX has been: the kernel's dax_alloc_inode() leaves in a
 # reused dax_device the flags of the last one, "synchronous" among them.
 runs_in bars
 

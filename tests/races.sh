@@ -74,7 +74,7 @@ destroy() {
 
 # Two things that go wrong in the kernel itself while a function is unbound, and
 # so each function has a lock, but for the one that is unplugged from outside. A
-# device-dax node that is opened meanwhile oopses when it is mapped: dax_open()
+# device DAX node that is opened meanwhile oopses when it is mapped: dax_open()
 # takes what dax_get_private() gives for it, NULL. And writing a label takes the
 # dimm's data, which are gone.
 #

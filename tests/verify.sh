@@ -13,7 +13,7 @@ card_and_drive() {
 	head -c 256M /dev/urandom | dd of="$DIR/drive.img" bs=1M conv=notrunc status=none
 }
 
-# node_with_data: a device-dax node, in NODE, whose first 8 MiB are in $DIR/pattern and
+# node_with_data: a device DAX node, in NODE, whose first 8 MiB are in $DIR/pattern and
 # are at $at in the BAR
 node_with_data() {
 	create card devdax -s 64M
@@ -77,7 +77,7 @@ test_folder() {
 }
 
 test_given() {
-	shows "a file and a device-dax node that are there are overwritten only if told so, and put back"
+	shows "a file and a device DAX node that are there are overwritten only if told so, and put back"
 	card_and_drive
 	node_with_data
 	cp "$DIR/drive.img" "$DIR/drive.before"

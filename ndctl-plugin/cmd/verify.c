@@ -585,7 +585,7 @@ static int find_target(struct verify *v)
 	if (S_ISREG(st.stx_mode) || S_ISCHR(st.stx_mode))
 		return take_given(v, &st);
 	return print_error(EXIT_FAILED,
-			   "%s: is neither a folder, nor a file, nor a device-dax node",
+			   "%s: is neither a folder, nor a file, nor a device DAX node",
 			   v->target);
 }
 

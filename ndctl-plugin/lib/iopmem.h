@@ -528,7 +528,7 @@ enum iopmem_bind_flags {
 
 /**
  * enum iopmem_unbind_flags - how iopmem_function_unbind() goes about it
- * @IOPMEM_UNBIND_FORCE: though the function is in use: what has device-dax mapped
+ * @IOPMEM_UNBIND_FORCE: though the function is in use: what has device DAX mapped
  *	gets SIGBUS, for block devices the driver waits until they are closed
  */
 enum iopmem_unbind_flags {
@@ -628,7 +628,7 @@ enum iopmem_map_flags {
 };
 
 /**
- * iopmem_map_new() - map a DAX file or a device-dax node
+ * iopmem_map_new() - map a DAX file or a device DAX node
  * @ctx: the context
  * @path: a file on an fsdax namespace, or /dev/daxX.Y
  * @offset: of the first byte, need not be aligned
@@ -641,7 +641,7 @@ enum iopmem_map_flags {
  * what a device puts there is then read by read(2) too. Then it finds the extents
  * and compares each page with what /proc/self/pagemap has for the mapping.
  *
- * The extents of a device-dax node are valid while its namespace is there. Those
+ * The extents of a device DAX node are valid while its namespace is there. Those
  * of a file are valid while nobody truncates, punches, clones, defragments or
  * removes it, also when it is mapped: the kernel waits with that only for pages
  * that are pinned, as by O_DIRECT I/O in flight.
@@ -692,7 +692,7 @@ uint64_t iopmem_map_get_length(struct iopmem_map *map);
 const char *iopmem_map_get_device(struct iopmem_map *map);
 
 /**
- * iopmem_map_is_devdax() - is it a device-dax node?
+ * iopmem_map_is_devdax() - is it a device DAX node?
  * @map: the map
  *
  * Return: true, or false for a file.
@@ -705,7 +705,7 @@ bool iopmem_map_is_devdax(struct iopmem_map *map);
  *
  * Call it before a device reads what the CPU wrote. A device's own writes need
  * none of it. For a file this is msync(2), which fails if the function was reset
- * or is gone. For device-dax there is no such call: it is a fence and a read from
+ * or is gone. For device DAX there is no such call: it is a fence and a read from
  * the mapping, which cannot tell whether the function is still there.
  *
  * Return: 0, or -EIO, -EINVAL or -ENOMEM, as of msync(2).

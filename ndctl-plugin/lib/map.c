@@ -26,7 +26,7 @@
 /**
  * struct target - where on which BAR a file's device lies
  * @device: its name, "pmem0p1" or "dax0.1"
- * @devdax: a device-dax node, which is its own contents
+ * @devdax: a device DAX node, which is its own contents
  * @resource: the CPU's address of its first byte
  * @size: bytes
  * @align: what mappings of it are aligned to
@@ -256,11 +256,11 @@ static int open_checked(struct iopmem_map *map, unsigned int flags,
 		rc = set_error(ctx, -errno, "%s: %s", map->path, strerror(errno));
 	else if (S_ISBLK(st->stx_mode))
 		rc = set_error(ctx, -ENXIO,
-			       "%s: is a block device: give a file on it, or a device-dax node",
+			       "%s: is a block device: give a file on it, or a device DAX node",
 			       map->path);
 	else if (!S_ISREG(st->stx_mode) && !S_ISCHR(st->stx_mode))
 		rc = set_error(ctx, -ENXIO,
-			       "%s: is neither a file nor a device-dax node",
+			       "%s: is neither a file nor a device DAX node",
 			       map->path);
 	else
 		rc = target_find(ctx, map->path, st, &map->target);

@@ -3,7 +3,7 @@
  * dma [-e ENGINE] [-b BLOCK] FROM[@offset] TO[@offset] LENGTH
  *
  * Have a drive read into a mapping, or write from it. One of the two is a
- * block device, opened O_DIRECT, the other a file or device-dax node, mapped.
+ * block device, opened O_DIRECT, the other a file or device DAX node, mapped.
  * Beforehand the CPU stores one byte a page, so that the pages are there, and
  * no more. Prints where the pages are.
  *

@@ -10,7 +10,7 @@
  *					store again and fsync
  * mapcp later FILE LENGTH		map, say so, wait for a line, then load
  *
- * FILE is a file on a DAX file system or a device-dax node.
+ * FILE is a file on a DAX file system or a device DAX node.
  */
 #define _GNU_SOURCE
 #include "mapping.h"

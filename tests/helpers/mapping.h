@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Map a file on a DAX file system or a device-dax node, and say where it is. */
+/* Map a file on a DAX file system or a device DAX node, and say where it is. */
 #include <err.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -12,7 +12,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-#define DAX_ALIGN	(2UL << 20)	/* device-dax's default alignment */
+#define DAX_ALIGN	(2UL << 20)	/* device DAX's default alignment */
 
 /* "8M", "4K", "512" */
 static inline uint64_t parse_size(const char *s)
@@ -53,7 +53,7 @@ static inline uint64_t split_offset(char *arg)
 	return parse_size(at + 1);
 }
 
-/* Maps from the start, as device-dax wants whole alignment units. */
+/* Maps from the start, as device DAX wants whole alignment units. */
 static inline char *map_path(const char *path, uint64_t length, int flags,
 			     size_t *mapped)
 {
@@ -80,7 +80,7 @@ static inline char *map_path(const char *path, uint64_t length, int flags,
 
 /*
  * Stores have reached the device when this returns: msync(2) does it for a
- * file; device-dax has no such call, so order the stores and read one back.
+ * file; device DAX has no such call, so order the stores and read one back.
  */
 static inline void sync_mapping(const char *path, char *map, size_t mapped)
 {

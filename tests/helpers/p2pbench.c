@@ -5,7 +5,7 @@
  * Move COUNT times SIZE bytes from the drive to a mapping of TARGET, or the
  * other way, O_DIRECT: with the mapping as the drive's buffer (direct), or by a
  * buffer in memory and memcpy() (bounce). TARGET is a file on a DAX file
- * system, a device-dax node or PCI's p2pmem/allocate. With uring the buffer is
+ * system, a device DAX node or PCI's p2pmem/allocate. With uring the buffer is
  * registered with io_uring beforehand. Between the marks, for the plugin that
  * counts, is nothing but the transfers. Afterwards a page of each 64 KiB is
  * compared: all of them would take long where the CPU's access is emulated.
