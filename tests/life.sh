@@ -240,6 +240,9 @@ test_secure_boot() {
 	follows bind
 	shows "Secure Boot: the kernel refuses a module whose key it does not know, the package says what to do, and with a key that the firmware knows all is there"
 	reboots in_suite secure_boot
+	slowly "dpkg-reconfigure iopmem-dkms"
+	like "without mokutil the package says" "^    sudo apt install mokutil\$" "$OUT"
+	slowly "DEBIAN_FRONTEND=noninteractive apt-get install -y mokutil"
 	run "mokutil --sb-state; grep -o '\\[[a-z]*\\]' /sys/kernel/security/lockdown"
 	is "firmware and kernel" "SecureBoot enabled [integrity]" "$(xargs <<<"$OUT")"
 	fails "Key was rejected by service" "modprobe iopmem_bus"
