@@ -95,7 +95,7 @@ test_full() {
 test_bad() {
 	local at=$(((64 + 4) << 20))
 	as_module
-	shows "memory that forgets, that mixes up addresses, or that answers all ones: a line says so, and the rest is left out"
+	shows "memory that forgets, that mixes up addresses, that is off, or that answers all ones: a line says so, and the rest is left out"
 	card_tree
 	blank card
 	soft_card
@@ -114,10 +114,14 @@ test_bad() {
 	quiet
 	is_blank card
 
+	# what is read there are zeros
 	run "setpci -s ${F[card]} COMMAND=0:2"
-	fails "^look: failed: .*answers all ones, switch its memory on" "$(check_card soft)"
+	fails "^memory: failed: BAR 2 does not keep what is written to it: at byte 0 it has 00000000000000000000000000000000 and not" "$(check_card soft)"
+	like "in the end" "^blank: failed: .* does not have what was written to it from byte 0 on" "$OUT"
 	run "setpci -s ${F[card]} COMMAND=2:2"
-	is_blank card
+
+	tr '\0' '\377' </dev/zero 2>/dev/null | dd of="$DIR/card.bar" bs=1M seek=64 count=16 iflag=fullblock conv=notrunc status=none
+	fails "^look: failed: .*answers all ones, switch its memory on" "$(check_card soft)"
 }
 
 runs_in p2p slow
@@ -237,7 +241,7 @@ test_dropped() {
 
 test_lost() {
 	as_module
-	shows "a card that answers all ones from the middle on: each step fails or is left out, with the driver's words, and none hangs"
+	shows "a card whose memory is off from the middle on, and answers zeros: steps fail with the driver's words, none hangs, and it does not pass for blank"
 	may_log 'Buffer I/O error on dev pmem'
 	card_tree
 	blank card
@@ -249,7 +253,7 @@ test_lost() {
 	# shellcheck disable=SC2153 # launch sets it
 	run "setpci -s ${F[card]} COMMAND=2:2; cat $SAID"
 	like "a step" "^[a-z]*: failed: .*iopmem ${F[soft]}: does not answer as it did: reads and flushes fail from here on" "$OUT"
-	like "the end" "^blank: failed: .*answers all ones" "$OUT"
+	like "the end" "^blank: failed: .* does not have what was written to it from byte 0 on" "$OUT"
 }
 
 test_interrupted() {

@@ -141,9 +141,16 @@ memory() {
 	each 4 fill_memory
 }
 
+# wipe_memory: memory that is off by now may answer zeros, and must not pass for blank
+wipe_memory() {
+	whole || wrong "BAR $BAR is no block device of $SIZE bytes"
+	keeps
+	overwrite
+}
+
 # wipe: also after a step that was ended in the middle
 wipe() {
 	unmount
 	reload labels=0
-	each 4 overwrite
+	each 4 wipe_memory
 }

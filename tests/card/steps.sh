@@ -32,7 +32,8 @@ store() {
 }
 
 stored() {
-	run "dd if=$NODE bs=64K iflag=direct,skip_bytes,count_bytes skip=${1:-0} count=$(stat -c %s "$work/data") status=none | cmp - $work/data"
+	run "dd if=$NODE of=$work/got bs=64K iflag=direct,skip_bytes,count_bytes skip=${1:-0} count=$(stat -c %s "$work/data") status=none"
+	cmp "$work/data" "$work/got" || wrong "$NODE does not have what was written to it from byte ${1:-0} on"
 }
 
 # keeps: what is written to both ends of the block device
