@@ -92,6 +92,8 @@ test_full() {
 	unlike "left" "report|iopmem-card" "$OUT"
 }
 
+runs_in p2p slow
+
 test_bad() {
 	local at=$(((64 + 4) << 20))
 	as_module
@@ -123,8 +125,6 @@ test_bad() {
 	tr '\0' '\377' </dev/zero 2>/dev/null | dd of="$DIR/card.bar" bs=1M seek=64 count=16 iflag=fullblock conv=notrunc status=none
 	fails "^look: failed: .*answers all ones, switch its memory on" "$(check_card soft)"
 }
-
-runs_in p2p slow
 
 test_data() {
 	local at said before
