@@ -58,8 +58,10 @@ test_found_again() {
 }
 
 test_no_room() {
+	local size=64G
+	[ "$ARCH" = amd64 ] || size=1T	# a smaller one moves the port's window
 	shows "plugged in where the bridge's window has no room, a function is refused, and the log names the BAR"
-	plug cramped 64G
+	plug cramped $size
 	run "modprobe iopmem_bus"
 	run "echo iopmem >/sys/bus/pci/devices/${F[cramped]}/driver_override"
 	fails "No such device" "echo ${F[cramped]} >/sys/bus/pci/drivers/iopmem/bind"
