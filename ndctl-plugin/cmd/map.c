@@ -216,7 +216,8 @@ static int add_namespaces(struct picture *p, const struct place *list, size_t nu
 		uint64_t length = ndctl_namespace_get_size(list[i].ndns);
 
 		if (offset < at || offset > size || length > size - offset)
-			return print_error(EXIT_FAILED, "%s: lies outside its region or in another namespace, report it",
+			return print_error(EXIT_FAILED,
+					   "%s: lies outside its region or in another namespace, report it",
 					   ndctl_namespace_get_devname(list[i].ndns));
 		rc = add_gap(p, at, offset, align);
 		if (!rc)
