@@ -5,11 +5,11 @@
 KDIR ?= /lib/modules/$(shell uname -r)/build
 # Debian's users have no sbin in theirs.
 export PATH := $(PATH):/usr/sbin:/sbin
-export T KERNEL KERNELS V KEEP KSRC OUT CUTS COUNT SEED REPEAT LOAD SAMPLE WHO CARD DRIVE ERASE SUSPEND REPORT
+export T KERNEL KERNELS V KEEP KSRC OUT CUTS COUNT SEED REPEAT LOAD SAMPLE WHO CARD DRIVE ERASE SUSPEND REPORT ONLY
 
 kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR)/drivers/nvdimm CONFIG_IOPMEM_BUS=m
 
-.PHONY: all install uninstall plugin install-plugin uninstall-plugin demo check check-all check-debug kernel-debug matrix torture mutants check-stranger check-card bench-p2p lint guide patch dist deb release shell clean help
+.PHONY: all install uninstall plugin install-plugin uninstall-plugin demo check check-all check-debug kernel-debug matrix torture mutants check-stranger check-card bench bench-check bench-p2p lint guide patch dist deb release shell clean help
 
 # Debian's headers bring a compiler that has its version in its name, and no gcc.
 all:	## build the module for the running kernel, or for KDIR=
@@ -99,6 +99,12 @@ check-stranger:	## the README's commands by a new user in a bare Debian 12 tree 
 
 check-card:	## try a real card, as root (CARD=0000:01:00.0, DRIVE=partition, ERASE=yes, SUSPEND=yes, REPORT=file)
 	@tests/card/run
+
+bench:	## what iopmem costs beside its peers, into tests/bench/results (ONLY="exact timed scale p2p")
+	@tests/bench/run
+
+bench-check:	## whether iopmem's cost is still what make bench has found
+	@T=perf/unchanged KERNEL=7.3 tests/run
 
 bench-p2p:	## what peer-to-peer costs the CPU, beside bounce buffers and P2PDMA
 	@tests/bench/p2p

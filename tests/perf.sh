@@ -2,29 +2,7 @@
 # What binding costs, and that nothing is done on the way of reads and writes
 # shellcheck shell=bash
 
-# binding NAME...: bind blank functions one after another, each until it has
-# been probed to the end. Prints the microseconds that each takes.
-binding() {
-	local name
-	run "cd /sys/bus/pci/drivers/iopmem
-		for f in $(for name in "$@"; do echo "${F[$name]}"; done | tr '\n' ' '); do
-			echo iopmem >/sys/bus/pci/devices/\$f/driver_override
-			start=\${EPOCHREALTIME/./}
-			echo \$f >bind && cat \$f/ndbus*/wait_probe >/dev/null || exit
-			echo \$((\${EPOCHREALTIME/./} - start))
-		done"
-}
-
-# lowest NAME TIMES: the shortest time of several to bind a function, since
-# waits for the timer's next tick come on top
-lowest() {
-	local i
-	for ((i = 0; i < $2; i++)); do
-		binding "$1"
-		echo "$OUT"
-		detach "$1"
-	done | sort -n | head -n 1
-}
+. "$top/tests/bench/lib.sh"
 
 # at_most WHAT LIMIT GOT
 at_most() {
@@ -84,6 +62,40 @@ test_fsync() {
 	run "ndctl disable-region -b ACPI.NFIT all && modprobe -r nfit"
 	saw "fsyncs a second: $ours, on the NVDIMM $nfit"
 	at_most "the NVDIMM's to ours" 1.01 "$(awk -v a="$nfit" -v b="$ours" 'BEGIN { printf "%.4f", a / b }')"
+}
+
+# expected JOB: how many times the NVDIMM's time it takes, of the committed figures
+expected() {
+	awk -F'\t' -v job="$1" '
+		$1 == job { t[$2] = $3 }
+		END { if (t["nfit"] && t["card"]) printf "%.4f", t["card"] / t["nfit"] }' "$top/tests/bench/results/exact.tsv"
+}
+
+runs_in exact_peers slow
+
+test_unchanged() {
+	local file=/mnt/a/file o=(--ioengine=psync --bs=4k) PEER job was
+	local -A got
+	shows "read, write, fsync and page fault take no more instructions beside an NVDIMM's than make bench has found"
+	for PEER in nfit card; do
+		peer $PEER
+		namespace fsdax mem
+		for job in read write; do
+			io "$NODE" --direct=1 "${o[@]}" --rw=rand$job
+			got[raw $job 4k,$PEER]=$VALUE
+		done
+		io "$NODE" --direct=1 "${o[@]}" --rw=randwrite --fsync=1
+		got[raw write 4k, fsync,$PEER]=$VALUE
+		run "$(mkfs ext4) && $(mount_dax ext4) && dd if=/dev/zero of=$file bs=1M count=64 status=none && sync
+			faultbench $file 32M 4K"
+		got[ext4 fault 4K,$PEER]=$OUT
+		run "umount /mnt/a; ndctl disable-region $REGION"
+	done
+	for job in "raw read 4k" "raw write 4k" "raw write 4k, fsync" "ext4 fault 4K"; do
+		was=$(expected "$job")
+		[ -n "$was" ] || bad "tests/bench/results/exact.tsv" "a figure for $job" "none"
+		at_most "$job, of the time then" 1.01 "$(awk -v was="$was" -v a="${got[$job,card]}" -v b="${got[$job,nfit]}" 'BEGIN { printf "%.4f", a / b / was }')"
+	done
 }
 
 # calls COMMAND: the module's functions that are entered meanwhile

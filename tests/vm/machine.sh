@@ -294,6 +294,44 @@ machine() {
 		QEMU+=(-drive "file=$DIR/drive.img,if=none,id=drive,format=raw"
 			-device "nvme,serial=iopmem,drive=drive,cmb_size_mb=64,mdts=10,bus=drive-port")
 		;;
+	# iopmem and its peers, each with 512 MiB, for make bench. e820 and ramdax share
+	# theirs. In exact_peers the clock counts instructions, as in exact.
+	exact_peers | timed_peers)
+		QEMU=(-smp 2)
+		[ "$1" = timed_peers ] || {
+			OWN_ACCEL=tcg,thread=single
+			QEMU=(-smp 1 -icount "shift=0,sleep=off")
+		}
+		QEMU+=(-m "2560M,slots=1,maxmem=8G" -machine nvdimm=on)
+		APPEND=" memmap=512M!1536M"
+		[ -e "$DIR/peers.img" ] || truncate -s 512M "$DIR/peers.img"
+		memory nfit 512M
+		QEMU+=(-device "nvdimm,memdev=nfit-mem")
+		bar ram 512M 10
+		# NVMe's PMR is memory that the driver does not know as RAM
+		memory card 512M
+		root_port card 11
+		QEMU+=(-device "nvme,serial=card,pmrdev=card-mem,bus=card-port")
+		memory virtio 512M
+		QEMU+=(-device "virtio-pmem-pci,memdev=virtio-mem,bus=pcie.0,addr=12.0")
+		root_port drive 13
+		QEMU+=(-drive "file=$DIR/peers.img,if=none,id=drive,format=raw"
+			-device "nvme,serial=drive,drive=drive,bus=drive-port")
+		;;
+	# for what grows with the size of a BAR, or with their number
+	scale)
+		OWN_ACCEL=tcg,thread=single
+		CPU_FLAGS=,phys-bits=46
+		QEMU=(-smp 1 -m 2G -icount "shift=0,sleep=off")
+		local size=256
+		for ((i = 0; i < 7; i++)); do
+			bar_on_root "size$size" "${size}M" "$(printf '18.%d' "$i")"
+			size=$((size * 4))
+		done
+		for ((i = 0; i < 64; i++)); do
+			bar_on_root "many$i" 4M "$(printf '%x.%d' $((16 + i / 8)) $((i % 8)))"
+		done
+		;;
 	# whose power is cut: what is in notes is said from inside, at once
 	torture)
 		# it is booted often
