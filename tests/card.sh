@@ -7,7 +7,7 @@ runs_in p2p
 # card_tree: what make check-card is made of, in the guest's /host/tree
 card_tree() {
 	mkdir -p "$VM/share/tree"
-	tar -C "$top" -c Makefile VERSION tests/card tests/lib.sh tests/vm/common.sh tests/vm/await.sh |
+	tar -C "$top" -c Makefile VERSION tests/card tests/bench/pcie tests/lib.sh tests/vm/common.sh tests/vm/await.sh |
 		tar -C "$VM/share/tree" -x
 }
 
@@ -290,4 +290,21 @@ test_suspend() {
 	like "woken" "PM: suspend exit" "$(case_log)"
 	like "count" "^18 passed, 0 failed, 3 skipped\$" "$said"
 	is_blank card2
+}
+
+runs_in none
+
+test_predicted() {
+	local device=$work/link
+	shows "the throughput step says what the link lets through at most; without a link it says nothing"
+	# shellcheck source=/dev/null
+	. "$top/tests/card/steps.sh"
+	is "without a link" "" "$(predicted)"
+	mkdir "$device"
+	echo "8.0 GT/s PCIe" >"$device/current_link_speed"
+	echo 4 >"$device/current_link_width"
+	# 3938 MB/s; 64 of 88 bytes, 8 of 32 bytes; 8 bytes a microsecond
+	is "PCIe 3.0 with 4 lanes" "; a link of 8.0 GT/s and 4 lanes lets through at most 2864 MB/s of write-combining stores, 985 MB/s of uncached ones, and loads of 8 MB/s if each takes 1000 ns" "$(predicted)"
+	echo "Unknown" >"$device/current_link_speed"
+	is "a link that is down" "" "$(predicted)"
 }

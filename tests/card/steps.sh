@@ -172,13 +172,28 @@ flush() {
 	note "256 writes of 4 KiB take $with with a flush each, and $without without"
 }
 
+# predicted: what the model of tests/bench expects of the link at most
+predicted() {
+	local speed width
+	speed=$(sed 's/ .*//' "$device/current_link_speed" 2>/dev/null)
+	width=$(cat "$device/current_link_width" 2>/dev/null)
+	"$top/tests/bench/pcie" "$speed" "$width" 2>/dev/null | awk -F'\t' '
+		/store of 8/ { uncached = $5 }
+		/store of 64/ { combined = $5 }
+		/load/ { load = $5 }
+		END {
+			if (NR)
+				printf "; a link of %s GT/s and %s lanes lets through at most %s MB/s of write-combining stores, %s MB/s of uncached ones, and loads of %s MB/s if each takes %s ns", $1, $2, combined, uncached, load, $3
+		}'
+}
+
 throughput() {
 	local mib=$((SIZE >> 20 < 64 ? SIZE >> 20 : 64)) write
 	whole || wrong "BAR $BAR is no block device of $SIZE bytes"
 	run "dd if=/dev/zero of=$NODE bs=1M count=$mib oflag=direct conv=fsync,notrunc"
 	write=$(rate)
 	run "dd if=$NODE of=/dev/null bs=1M count=$mib iflag=direct"
-	note "the CPU writes $write and reads $(rate)"
+	note "the CPU writes $write and reads $(rate)$(predicted)"
 }
 
 # arrives TARGET OPTION...: the drive's DMA, both ways
