@@ -2,12 +2,13 @@
 # Which cases there are, and running one: for tests/run and the mutants. The
 # caller has work, a folder for its files, and results, a file for how it ended.
 # shellcheck shell=bash
-cases=${CASES:-$top/tests}
+case_files=("$top"/tests/{driver,cmd,repo}/*.sh)
+[ -z "$CASES" ] || case_files=("$CASES"/*.sh)
 
 # "machine file function", in the order in which machines are booted
 cases() {
 	local m
-	for m in base moved p2p strict passthrough viommu hotplug nopat bare bars many races cmdline exact near demo life torture toolbox bookworm trixie none; do
+	for m in base moved p2p strict passthrough viommu hotplug nopat bare bars many races cmdline exact exact_peers near demo life torture toolbox bookworm trixie none; do
 		awk -v want="$m" -v all="$T$ALL" -v torture="$TORTURE" -v debug="$BASE" -v guests="$GUESTS$BASE" '
 			$1 == "runs_in" {
 				machine = $2
@@ -20,7 +21,7 @@ cases() {
 			/^test_[a-z0-9_]+\(\)/ && machine == want && chosen {
 				sub(/\(\).*/, "")
 				print machine, FILENAME, $0
-			}' "$cases"/*.sh
+			}' "${case_files[@]}"
 	done
 }
 

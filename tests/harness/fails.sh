@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Cases that have to fail, but for the first three; run by tests/harness.sh
+# Cases that have to fail, but for the first three; run by tests/repo/harness.sh
 # shellcheck shell=bash
 runs_in demo
 

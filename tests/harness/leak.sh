@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # A case whose file has to fail with a sanitizer kernel; run by
-# tests/sanitizers.sh
+# tests/repo/sanitizers.sh
 # shellcheck shell=bash
 runs_in demo debug
 

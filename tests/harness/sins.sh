@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# A case that has to fail with a sanitizer kernel; run by tests/sanitizers.sh
+# A case that has to fail with a sanitizer kernel; run by tests/repo/sanitizers.sh
 # shellcheck shell=bash
 runs_in demo debug
 

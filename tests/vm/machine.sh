@@ -341,7 +341,7 @@ machine() {
 		bar_on_root notes 1M 18.0
 		;;
 	# a Debian as a user has it, by tests/vm/life/image, with a disk that is kept.
-	# Cases of tests/life.sh say by MISSING and SWAPPED which card is where, and by
+	# Cases of tests/repo/life.sh say by MISSING and SWAPPED which card is where, and by
 	# SECURE that the firmware is the one in there.
 	life)
 		BOOT=$DIR/boot DISK=$DIR/disk.img

@@ -40,11 +40,11 @@ goes_off() {
 	mv "$VM/share"/{vmlinuz,initrd} "$DIR/boot/"
 }
 
-# in_suite FUNCTION: one of tests/package.sh, in that Debian's own tree, with DIR for
+# in_suite FUNCTION: one of tests/repo/package.sh, in that Debian's own tree, with DIR for
 # its files
 in_suite() {
 	local out
-	out=$(work=$DIR "$top/tests/vm/in-toolbox" -s "$suite" -w "$DIR" "$top/tests/vm/case" "$top/tests/package.sh" "$1" 2>&1) ||
+	out=$(work=$DIR "$top/tests/vm/in-toolbox" -s "$suite" -w "$DIR" "$top/tests/vm/case" "$top/tests/repo/package.sh" "$1" 2>&1) ||
 		bad "$1" "to succeed" "$out"
 }
 

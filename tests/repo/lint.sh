@@ -23,7 +23,7 @@ test_lint_finds() {
 		-e 's/if (!bus->num_bars) {/if (bus == NULL || (bus \&\& !bus->num_bars)) {/' \
 		"$work/tree/drivers/nvdimm/iopmem_bus.c"
 	printf '#!/bin/bash\nrm $1\n' >"$work/tree/tests/broken"
-	: >"$work/tree/tests/unnamed.sh"
+	: >"$work/tree/tests/driver/unnamed.sh"
 	out=$("$work/tree/tests/lint" 2>&1) && bad "lint" "to fail" "$out"
 	like "shellcheck" "tests/broken:2:4: .*SC2086" "$out"
 	like "tests/README.md" "^ *\\+unnamed.sh" "$out"

@@ -171,7 +171,7 @@ packaged() {
 	like "make deb" "^build/deb/iopmem-dkms_$(cat "$work/$1/VERSION")_all.deb\$" "$out"
 }
 
-# for tests/life.sh
+# for tests/repo/life.sh
 packages_now() {
 	packaged now
 }

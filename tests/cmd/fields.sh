@@ -249,7 +249,7 @@ test_verify() {
 }
 
 test_check() {
-	shows "check: its JSON has what -u has, which tests/checks.sh compares with the machine; each id is described"
+	shows "check: its JSON has what -u has, which tests/cmd/checks.sh compares with the machine; each id is described"
 	blank card
 	load
 	attach card

@@ -93,7 +93,7 @@ listed() {
 }
 
 test_list() {
-	shows "list before and after binding; the tree has targets and initiators. Each field: tests/fields.sh"
+	shows "list before and after binding; the tree has targets and initiators. Each field: tests/cmd/fields.sh"
 	blank card
 	run "ndctl-iopmem list ${F[card]}"
 	JSON=$OUT
