@@ -262,7 +262,7 @@ test_check() {
 		"$(sed '1s/;.*//; 1q' <<<"$OUT" | tr -dc '0-9 ' | tr -s ' ' | sed 's/ $//')"
 	is "fields" "action destructive function id message severity" "$(value '[.[] | keys[]] | unique | join(" ")')"
 	is "ids that ndctl-iopmem-check(1) does not have" "" \
-		"$(comm -23 <(value '.[].id' | sort -u) <(sed -n 's/^\([a-z-]*\)::$/\1/p' "$top/Documentation/ndctl/ndctl-iopmem-check.txt" | sort -u))"
+		"$(comm -23 <(value '.[].id' | sort -u) <(sed -n 's/^\([a-z-]*\)::$/\1/p' "$top/ndctl-plugin/Documentation/ndctl-iopmem-check.txt" | sort -u))"
 }
 
 runs_in moved

@@ -2,7 +2,7 @@
 # The power is cut (QEMU is killed) while all kinds of namespaces are written to
 # and their labels change; then the next machine finds all that was
 # acknowledged. What this models and what not is in
-# Documentation/torture.rst.
+# tests/RESULTS.md.
 # shellcheck shell=bash
 
 # Who writes, in the order of their numbers in tests/helpers/powercut
