@@ -106,6 +106,7 @@ sources() {
 
 # result RESULT [REASON]: that is how the case ended
 result() {
+	# shellcheck disable=SC2153 # the caller's
 	echo "$1: $CASE${2:+: $2}" >>"$results"
 }
 
