@@ -2,8 +2,9 @@
 /*
  * iopmem_bus: the memory behind a PCIe BAR as a persistent memory region
  *
- * Each function gets an nvdimm bus of its own, and each eligible BAR of the
- * function one region on it. libnvdimm, nd_pmem and device_dax do the rest.
+ * Each function gets its own nvdimm bus. Each eligible BAR of the function
+ * becomes one region on that bus. libnvdimm, nd_pmem and device_dax do the
+ * rest.
  *
  *	BAR  [ namespaces ......................... | label area, 128 KiB ]
  *
@@ -58,15 +59,15 @@ static bool labels = true;
 module_param(labels, bool, 0444);
 MODULE_PARM_DESC(labels, "Keep namespace labels in the last 128 KiB of each BAR (default: 1). 0: each BAR is one label-less namespace");
 
-/* The cards that are RAM: ivshmem, those in cached=, and an empty entry */
+/* Cards whose BARs are RAM: ivshmem, those in cached=, and an empty entry */
 static struct pci_device_id cached_ids[1 + IOPMEM_MAX_CACHED_IDS + 1] = {
 	{ PCI_DEVICE(PCI_VENDOR_ID_REDHAT_QUMRANET, PCI_DEVICE_ID_IVSHMEM) },
 };
 
-/* A function has been bound since the module was loaded. */
+/* The driver has bound a function since the module was loaded. */
 static bool bound;
 
-/* The system suspends or hibernates, as its notifier says, or 0 */
+/* The PM notifier's action while the system suspends or hibernates, else 0 */
 static unsigned long sleeping;
 
 /* The number of removals that wait for open disks */
@@ -78,10 +79,10 @@ struct iopmem_bar {
 	int index;		/* the BAR's number, 0 to 5 */
 	bool wc;		/* its range is reserved as write-combining */
 	bool labelled;		/* its last 128 KiB are a label area */
-	bool reserved;		/* the label area is, in the resource tree */
-	void *label_area;	/* the last 128 KiB, mapped, labelled or not */
-	u32 label_sig;		/* the first word there, as bound or last written */
-	seqcount_t label_seq;	/* against label writes, which may change it */
+	bool reserved;		/* its label area is in the resource tree */
+	void *label_area;	/* the mapped last 128 KiB, labelled or not */
+	u32 label_sig;		/* its first word, as found or last written */
+	seqcount_t label_seq;	/* tells readers of label_sig of label writes */
 	struct nd_interleave_set nd_set;
 };
 
@@ -89,11 +90,11 @@ struct iopmem_bar {
 struct iopmem_bus {
 	struct pci_dev *pdev;
 	bool cached;		/* its BARs are RAM and mapped write-back */
-	unsigned long failed;	/* stores may be lost, what is read may be wrong */
-	bool removing;		/* no disk may appear that could be opened */
-	struct work_struct kill;	/* its disks, once it has failed */
-	bool killed;		/* the work is done */
-	struct notifier_block bound_nb;	/* tells of disks that appear later */
+	unsigned long failed;	/* stores may be lost, reads may be wrong */
+	bool removing;		/* disks that appear now have to be killed */
+	struct work_struct kill;	/* kills the disks after a failure */
+	bool killed;		/* that work is done */
+	struct notifier_block bound_nb;	/* sees disks that appear later */
 	char provider[32];
 	struct nvdimm_bus_descriptor desc;
 	struct nvdimm_bus *nvdimm_bus;
@@ -103,13 +104,14 @@ struct iopmem_bus {
 
 /*
  * libnvdimm cannot tell the namespaces of a region that the memory has failed
- * or is about to go. In tree this belongs into nd_pmem and device_dax.
+ * or is about to be removed, so this driver kills their disks itself. In tree
+ * nd_pmem and device_dax should do that.
  */
 
 /*
  * From here on all I/O fails, and the file system is shut down. Marking a disk
- * dead makes its capacity 0, and a read at the end of a disk succeeds, with no
- * bytes. So put the capacity back.
+ * dead sets its capacity to 0, and a read at the end of a disk succeeds with no
+ * bytes. Put the capacity back, so that reads fail.
  */
 static void iopmem_kill_disk(struct gendisk *disk)
 {
@@ -118,13 +120,13 @@ static void iopmem_kill_disk(struct gendisk *disk)
 	if (test_bit(GD_DEAD, &disk->state))
 		return;
 
-	/* Only 6.1 needs the next line: there buffered reads would hang. */
+	/* Only 6.1 needs the next line: without it, buffered reads hang. */
 	blk_queue_flag_set(QUEUE_FLAG_DYING, disk->queue);
 	blk_mark_disk_dead(disk);
 	set_capacity(disk, capacity);
 }
 
-/* File systems with DAX go past the queue. */
+/* A file system with DAX bypasses the block queue, so kill its DAX device. */
 static void iopmem_kill_disk_dax(struct gendisk *disk)
 {
 	struct dax_device *dax_dev;
@@ -139,20 +141,20 @@ static void iopmem_kill_disk_dax(struct gendisk *disk)
 
 struct iopmem_walk {
 	struct pci_dev *pdev;
-	bool all;		/* kill what is in use, too */
-	bool dead;		/* all disks are, in use or not */
-	bool say;		/* which disks are open */
-	int open;		/* the disks to be waited for */
+	bool all;		/* kill also the disks that are in use */
+	bool dead;		/* all disks have been killed */
+	bool say;		/* log which disks are open */
+	int open;		/* the number of disks to wait for */
 };
 
 /*
- * A disk that nobody has open is killed, so that it cannot be mounted any more.
- * A process that opens it at this moment gets I/O errors, and the removal waits
- * for it.
+ * Kill each disk that nobody has open, so that it cannot be mounted any more. A
+ * process that opens it at this moment gets I/O errors, and the removal waits
+ * until that process closes it.
  *
- * Device DAX goes on. Only drivers/dax can unmap a node and leave its struct
- * pages, which may be pinned for DMA. A node that is only killed makes the
- * kernel oops when it is opened and mapped after that.
+ * Do not kill device DAX nodes. Only drivers/dax can unmap a node and keep its
+ * struct pages, which may be pinned for DMA. Killing a node alone would make
+ * the kernel oops when a process opens and maps the node after that.
  */
 static int iopmem_walk_children(struct device *dev, void *data)
 {
@@ -171,7 +173,7 @@ static int iopmem_walk_children(struct device *dev, void *data)
 		iopmem_kill_disk(disk);
 	if (walk->all)
 		iopmem_kill_disk_dax(disk);
-	/* Without DAX nobody else has the memory, so a dead disk can go. */
+	/* Nobody maps a disk without DAX, so it can go while it is open. */
 	if (disk_openers(disk) && (!walk->dead || blk_queue_dax(disk->queue))) {
 		walk->open++;
 		if (walk->say)
@@ -183,8 +185,9 @@ static int iopmem_walk_children(struct device *dev, void *data)
 }
 
 /*
- * libnvdimm enables namespaces in the background. Wait for those that it is at,
- * so that none is missed: nvdimm_bus_check_dimm_count() does, whatever it finds.
+ * libnvdimm enables namespaces in the background. Wait for those that it has
+ * begun to enable, so that the walk misses none. nvdimm_bus_check_dimm_count()
+ * waits for them before it counts. Its result does not matter.
  */
 static void iopmem_wait_enabled(struct nvdimm_bus *nvdimm_bus)
 {
@@ -192,9 +195,9 @@ static void iopmem_wait_enabled(struct nvdimm_bus *nvdimm_bus)
 }
 
 /*
- * A namespace that is enabled from now on finds a bad block where its info block
- * is. So it becomes a disk and no device DAX node, and iopmem_bound_notify()
- * kills that disk.
+ * The bad range covers the info block of each namespace. So a namespace that
+ * libnvdimm enables from now on becomes a disk and never a device DAX node, and
+ * iopmem_bound_notify() kills that disk.
  */
 static void iopmem_kill(struct work_struct *work)
 {
@@ -227,7 +230,7 @@ static int iopmem_bound_notify(struct notifier_block *nb, unsigned long action,
 	    !(READ_ONCE(bus->failed) || READ_ONCE(bus->removing)))
 		return NOTIFY_DONE;
 
-	/* One that is new is not yet among its parent's children. */
+	/* A new device is not yet among its parent's children: walk from it. */
 	for (parent = dev; parent; parent = parent->parent)
 		if (parent == &bus->pdev->dev)
 			device_for_each_child(dev, &walk, iopmem_walk_children);
@@ -235,9 +238,9 @@ static int iopmem_bound_notify(struct notifier_block *nb, unsigned long action,
 }
 
 /*
- * Nobody knows whose stores are lost, so nothing succeeds any more until the
- * function is bound again. A file system calls the flush with locks held that
- * its shutdown takes, so the disks are killed by a work.
+ * Nobody knows whose stores are lost, so nothing may succeed until the function
+ * is bound again. A work kills the disks, since a file system calls the flush
+ * with locks held that its shutdown takes.
  */
 static void iopmem_mark_failed(struct iopmem_bus *bus, const char *why)
 {
@@ -250,8 +253,8 @@ static void iopmem_mark_failed(struct iopmem_bus *bus, const char *why)
 }
 
 /*
- * Is the function there, and its memory switched on? The command register of a
- * virtual function has no memory enable bit (PCIe base specification,
+ * Is the function present, and is its memory switched on? The command register
+ * of a virtual function has no memory enable bit (PCIe base specification,
  * 9.3.4.1.3).
  */
 static bool iopmem_decodes(struct pci_dev *pdev)
@@ -265,10 +268,11 @@ static bool iopmem_decodes(struct pci_dev *pdev)
 }
 
 /*
- * Does the memory still answer as it did? A read from a function that is gone,
- * or whose memory is switched off, may return anything. The first word of the
- * label area tells, unless it is 0 or all ones, which such memory may return
- * too, or a label is being written.
+ * Does the memory still answer as it did? A read may return anything if the
+ * function is gone or its memory is switched off. So compare the first word of
+ * the label area. Ask the function itself if the BAR has no labels, if a label
+ * is being written, or if the word is 0 or all ones, since a read without an
+ * answer may return these too.
  */
 static bool iopmem_answers(struct iopmem_bar *bar)
 {
@@ -276,7 +280,7 @@ static bool iopmem_answers(struct iopmem_bar *bar)
 	u32 sig = READ_ONCE(bar->label_sig);
 	u32 now;
 
-	rmb(); /* since the seqcount's own do not order reads of the card */
+	rmb(); /* the seqcount's own barriers do not order reads of the card */
 	now = READ_ONCE(*(u32 *)bar->label_area);
 	rmb(); /* the same */
 
@@ -297,20 +301,20 @@ static int iopmem_check(struct iopmem_bar *bar)
 }
 
 /*
- * Stores to the BAR are posted writes, perhaps still in the CPU's
+ * Stores to the BAR are posted writes, and some may still be in the CPU's
  * write-combining buffers. A read may not pass a posted write (PCIe base
- * specification, 2.4.1, "Transaction Ordering Rules"), so once one has
- * returned, what was stored before has reached the function.
+ * specification, 2.4.1, "Transaction Ordering Rules"). So when a read has
+ * returned, all stores before it have reached the function.
  */
 static int iopmem_flush(struct nd_region *nd_region, struct bio *bio)
 {
-	mb(); /* drain the write-combining buffers ahead of the read */
+	mb(); /* drain the write-combining buffers before the read */
 	return iopmem_check(nd_region_provider_data(nd_region));
 }
 
 /*
- * A label command's data is @length bytes at @offset of the label area. The
- * command takes @used of the @len bytes that the caller has passed.
+ * A label command reads or writes @length bytes at @offset of the label area.
+ * The command itself takes @used bytes, and the caller has passed @len bytes.
  */
 static int iopmem_check_span(u32 offset, u32 length, size_t used, unsigned int len)
 {
@@ -339,7 +343,7 @@ static int iopmem_set_labels(struct iopmem_bar *bar,
 			     struct nd_cmd_set_config_hdr *cmd,
 			     unsigned int len)
 {
-	/* The status that the caller gets back follows the data. */
+	/* The status for the caller follows the data. */
 	size_t used = size_add(struct_size(cmd, in_buf, cmd->in_length),
 			       sizeof(u32));
 	int rc = iopmem_check_span(cmd->in_offset, cmd->in_length, used, len);
@@ -353,16 +357,16 @@ static int iopmem_set_labels(struct iopmem_bar *bar,
 		return rc;
 	memset(cmd->in_buf + cmd->in_length, 0, sizeof(u32));
 
-	/* What is written, and not what a card that fails meanwhile answers */
+	/* Take it from the command: a card that fails may answer anything. */
 	if (cmd->in_offset < sizeof(sig))
 		memcpy((void *)&sig + cmd->in_offset, cmd->in_buf,
 		       min_t(size_t, cmd->in_length, sizeof(sig) - cmd->in_offset));
 
-	/* libnvdimm runs one label command of a bus at a time. */
+	/* No lock: libnvdimm runs one label command of a bus at a time. */
 	raw_write_seqcount_begin(&bar->label_seq);
-	wmb(); /* as the reader's rmb() */
+	wmb(); /* for the same reason as the rmb() of iopmem_answers() */
 	memcpy(to, cmd->in_buf, cmd->in_length);
-	mb(); /* drain the write-combining buffers ahead of the read */
+	mb(); /* drain the write-combining buffers before the read */
 	kept = !memcmp(to, cmd->in_buf, cmd->in_length);
 	if (kept)
 		WRITE_ONCE(bar->label_sig, sig);
@@ -385,7 +389,7 @@ static int iopmem_ctl(struct nvdimm_bus_descriptor *desc,
 	struct iopmem_bar *bar = nvdimm ? nvdimm_provider_data(nvdimm) : NULL;
 	struct nd_cmd_get_config_size *size = buf;
 
-	/* There is no firmware whose status would need translating. */
+	/* There is no firmware, so there is no firmware status to translate. */
 	*cmd_rc = 0;
 
 	if (!bar || !bar->labelled)
@@ -399,7 +403,10 @@ static int iopmem_ctl(struct nvdimm_bus_descriptor *desc,
 			return -EINVAL;
 		size->status = 0;
 		size->config_size = IOPMEM_LABEL_AREA_SIZE;
-		/* Reads from a card are slow, and this much of a blank area is read. */
+		/*
+		 * libnvdimm reads this much even of a blank label area, and
+		 * reads from a card are slow.
+		 */
 		size->max_xfer = SZ_4K;
 		return 0;
 	case ND_CMD_GET_CONFIG_DATA:
@@ -430,7 +437,7 @@ static ssize_t cached_show(struct device *dev, struct device_attribute *attr,
 }
 static DEVICE_ATTR_RO(cached);
 
-/* As the region's own attribute "resource": addresses are for root only. */
+/* Only root may read it, as with the region's own attribute "resource". */
 static ssize_t bus_address_show(struct device *dev,
 				struct device_attribute *attr, char *buf)
 {
@@ -459,8 +466,8 @@ static const struct attribute_group *iopmem_region_attribute_groups[] = {
 };
 
 /*
- * The cookie names the card and the BAR and never the slot, so that a card in
- * another slot, or behind a renumbered bus, keeps its namespaces.
+ * The cookie identifies the card and the BAR, never the slot. So a card keeps
+ * its namespaces in another slot, and when its bus gets another number.
  */
 static void iopmem_init_set(struct iopmem_bar *bar)
 {
@@ -484,7 +491,7 @@ static void iopmem_init_set(struct iopmem_bar *bar)
 	bar->nd_set.cookie1 = nd_fletcher64(&card, sizeof(card), true);
 	bar->nd_set.cookie2 = bar->nd_set.cookie1;
 	bar->nd_set.altcookie = bar->nd_set.cookie1;
-	/* A byte-addressable persistent memory range, in ACPI's NFIT */
+	/* The GUID of a persistent memory range in ACPI's NFIT */
 	bar->nd_set.type_guid = GUID_INIT(0x66f0d379, 0xb4f3, 0x4074, 0xac, 0x43,
 					  0x0d, 0x33, 0x18, 0xb7, 0x8c, 0xdb);
 }
@@ -496,10 +503,10 @@ static void *iopmem_map(struct iopmem_bus *bus, resource_size_t start,
 }
 
 /*
- * The places where data can be seen: the first bytes of a file system or
- * partition table, a GPT, ext4's superblock, and a namespace's info block. They
- * stand for the whole BAR, since a read from a card takes about a microsecond,
- * and one that is not answered up to 50 milliseconds.
+ * The places where data most often begins: the first bytes of a file system or
+ * partition table, a GPT, ext4's superblock, and a namespace's info block. The
+ * driver reads no more than these: a read from a card takes about a
+ * microsecond, and up to 50 milliseconds if nothing answers.
  */
 struct iopmem_sample {
 	u64 words[4][8];
@@ -524,8 +531,8 @@ static int iopmem_read_sample(struct iopmem_bar *bar,
 }
 
 /*
- * The info block of a label-less namespace has no parent: otherwise it would
- * hold the uuid in the label.
+ * The info block of a label-less namespace has no parent uuid. That of a
+ * labelled one holds the label's uuid there.
  */
 static bool iopmem_is_labelless(const struct iopmem_sample *sample)
 {
@@ -546,9 +553,9 @@ static bool iopmem_is_labelless(const struct iopmem_sample *sample)
 }
 
 /*
- * Is there a namespace index block (UEFI specification, "Label Storage
- * Area")? In 128 KiB an index block takes 256 bytes with either label size.
- * A damaged one counts: it says that the BAR is labelled, and
+ * Is there a namespace index block (UEFI specification, "Label Storage Area")?
+ * An index block for 128 KiB takes 256 bytes with either label size. A damaged
+ * index block counts too: it shows that the BAR is labelled, and
  * "ndctl init-labels" repairs it.
  */
 static bool iopmem_has_index(struct iopmem_bar *bar)
@@ -559,7 +566,7 @@ static bool iopmem_has_index(struct iopmem_bar *bar)
 	       !memcmp(bar->label_area + SZ_256, sig, sizeof(sig));
 }
 
-/* struct pages, and the direct map on x86, reach only so far. */
+/* Can the kernel have struct pages and, on x86, a direct map for the range? */
 static bool iopmem_bar_mappable(struct resource *res)
 {
 	struct range range = mhp_get_pluggable_range(true);
@@ -568,11 +575,12 @@ static bool iopmem_bar_mappable(struct resource *res)
 }
 
 /*
- * Would user mappings be cacheable? Those of DAX pages that are inserted by
- * struct page do not follow a reservation, so the MTRRs alone decide. Make a
- * write-back mapping: if it really is one, a reservation as write-combining
- * fails beside it. In a virtual machine the hypervisor decides, so do not ask
- * there. Without memory for the mapping, assume the worst.
+ * Would user mappings be cacheable? A kernel that inserts DAX pages by struct
+ * page ignores the reservation there, so the MTRRs alone decide. To find out,
+ * ask for a write-back mapping. If the MTRRs allow it, a reservation of the
+ * same range as write-combining fails. In a virtual machine the hypervisor
+ * decides, so do not ask there. If there is no memory for the mapping, assume
+ * the worst.
  */
 static bool iopmem_bar_cacheable(struct resource *res)
 {
@@ -610,7 +618,7 @@ static const char *iopmem_bar_ineligible(struct iopmem_bar *bar)
 		return "smaller than 4 MiB";
 	if (!iopmem_bar_mappable(res))
 		return "beyond what the kernel maps, have the firmware place it lower";
-	/* An ordinary O_DIRECT gives an initiator the CPU's address. */
+	/* For O_DIRECT the kernel gives an initiator the CPU's address. */
 	if (pci_bus_address(bar->bus->pdev, bar->index) != res->start)
 		return "bus and CPU address differ, so DMA would go elsewhere";
 	if (!bar->bus->cached && iopmem_bar_cacheable(res))
@@ -631,7 +639,7 @@ static void iopmem_release_bar(struct iopmem_bar *bar)
 		arch_io_free_memtype_wc(res->start, resource_size(res));
 }
 
-/* Labels are the default, but never over a namespace that has none. */
+/* Labels are the default, but must not overwrite a label-less namespace. */
 static void iopmem_choose_labels(struct iopmem_bar *bar,
 				 const struct iopmem_sample *sample)
 {
@@ -663,9 +671,9 @@ static int iopmem_setup_bar(struct iopmem_bar *bar)
 	int rc;
 
 	/*
-	 * Other devices' DMA to the BAR does not snoop the CPU's caches. With
-	 * the range reserved so, nd_pmem's and device_dax's own mappings come
-	 * out write-combining too.
+	 * The DMA of other devices to the BAR does not snoop the CPU's caches.
+	 * This reservation makes the mappings of nd_pmem and device_dax
+	 * write-combining too.
 	 */
 	if (!bar->bus->cached) {
 		rc = arch_io_reserve_memtype_wc(res->start, resource_size(res));
@@ -686,7 +694,7 @@ static int iopmem_setup_bar(struct iopmem_bar *bar)
 	if (rc)
 		return rc;
 
-	/* Memory that is switched off, or not there, answers all ones. */
+	/* Memory that is switched off or missing reads as all ones. */
 	if (!memchr_inv(&sample, 0xff, sizeof(sample)) &&
 	    !memchr_inv(bar->label_area, 0xff, SZ_64)) {
 		pci_info(pdev,
@@ -700,7 +708,7 @@ static int iopmem_setup_bar(struct iopmem_bar *bar)
 	seqcount_init(&bar->label_seq);
 	iopmem_init_set(bar);
 
-	/* The rest of the BAR is left for the namespaces to reserve. */
+	/* The namespaces reserve the rest of the BAR. */
 	if (bar->labelled) {
 		if (!request_mem_region_exclusive(tail, IOPMEM_LABEL_AREA_SIZE,
 						  "iopmem labels")) {
@@ -764,16 +772,16 @@ static int iopmem_create_region(struct iopmem_bus *bus, struct iopmem_bar *bar)
 		.nd_set = &bar->nd_set,
 		.provider_data = bar,
 		.numa_node = dev_to_node(&bus->pdev->dev),
-		/* so that kmem cannot make system RAM of a BAR */
+		/* kmem must not make system RAM of a BAR */
 		.target_node = NUMA_NO_NODE,
 		.flush = iopmem_flush,
 	};
 	int rc;
 
-	/* MAP_SYNC would promise what flushing CPU caches cannot give here. */
+	/* No MAP_SYNC: flushing the CPU's caches does not flush to the card. */
 	__set_bit(ND_REGION_ASYNC, &ndr_desc.flags);
 
-	/* The region's probe needs the dimm's to be over. */
+	/* The region's probe needs a dimm whose probe is done. */
 	__set_bit(NDD_REGISTER_SYNC, &dimm_flags);
 
 	if (bar->labelled) {
@@ -792,7 +800,7 @@ static int iopmem_create_region(struct iopmem_bus *bus, struct iopmem_bar *bar)
 	if (!mapping.nvdimm)
 		return -ENOMEM;
 
-	/* One that could not be registered is returned too, freed. */
+	/* Fails if nvdimm_create() could not register the dimm and freed it. */
 	rc = nvdimm_bus_check_dimm_count(bus->nvdimm_bus,
 					 bar - bus->bars + 1);
 	if (rc)
@@ -824,7 +832,7 @@ static int iopmem_register(struct iopmem_bus *bus)
 	if (rc)
 		return rc;
 
-	/* Without its own driver, a bus leaves its regions behind when it goes. */
+	/* An nvdimm bus without a driver leaves its regions behind. */
 	if (device_attach(dev) <= 0)
 		return -ENXIO;
 
@@ -837,13 +845,13 @@ static int iopmem_register(struct iopmem_bus *bus)
 }
 
 /*
- * A file system with DAX uses the struct pages of its files until it has been
- * unmounted, also after it has been shut down, and would oops without them. So
+ * A file system with DAX uses the struct pages of its files until it is
+ * unmounted, even after it has been shut down. Without them it would oops. So
  * wait, as vfio does for its users, and say so every 10 seconds.
  *
- * The wait holds the function's device lock, which the system wants, too, when
- * it goes down or wakes up. So do not wait, and answer false, when it goes down,
- * or when a hot-unplug meets processes that are frozen.
+ * The wait holds the function's device lock, and the system needs that lock to
+ * shut down or to resume. So return false without waiting if the system shuts
+ * down, or if this is a hot-unplug and the processes are frozen.
  */
 static bool iopmem_wait_idle(struct iopmem_bus *bus)
 {
@@ -871,7 +879,7 @@ static bool iopmem_wait_idle(struct iopmem_bus *bus)
 	return idle;
 }
 
-/* The nvdimm bus goes. False: its disks are in use and cannot be waited for. */
+/* Remove the nvdimm bus. False: its disks are in use, and it cannot wait. */
 static bool iopmem_unregister(struct iopmem_bus *bus)
 {
 	struct nvdimm_bus *nvdimm_bus = bus->nvdimm_bus;
@@ -885,7 +893,7 @@ static bool iopmem_unregister(struct iopmem_bus *bus)
 	if (!iopmem_wait_idle(bus))
 		return false;
 
-	/* A flush may still queue the work, until the bus is gone. */
+	/* A flush may queue the work until the bus is gone. */
 	WRITE_ONCE(bus->nvdimm_bus, NULL);
 	cancel_work_sync(&bus->kill);
 	dev = get_device(to_nvdimm_bus_dev(nvdimm_bus));
@@ -901,7 +909,7 @@ static void iopmem_free(struct iopmem_bus *bus)
 	int i;
 
 	if (!iopmem_unregister(bus)) {
-		/* All stays as it is, so what it uses must, too. */
+		/* The nvdimm bus stays, so keep what it uses. */
 		__module_get(THIS_MODULE);
 		pci_dev_get(bus->pdev);
 		if (system_state <= SYSTEM_RUNNING)
@@ -920,17 +928,17 @@ static void iopmem_remove(struct pci_dev *pdev)
 	iopmem_free(pci_get_drvdata(pdev));
 }
 
-/* Why this machine cannot have the BARs mapped, or NULL if it can. */
+/* Why this machine cannot map the BARs, or NULL if it can */
 static const char *iopmem_unsupported(struct iopmem_bus *bus)
 {
-	/* It builds there, but nobody has run it. */
+	/* The driver builds for them, but nobody has run it there. */
 	if (IS_ENABLED(CONFIG_CPU_BIG_ENDIAN))
 		return "big-endian kernels are not supported, use a little-endian one";
-	/* Only with x86's PAT does a reservation decide over later mappings. */
+	/* Only x86's PAT makes later mappings follow a reservation. */
 	if (!bus->cached &&
 	    !(IS_ENABLED(CONFIG_X86) && arch_can_pci_mmap_wc()))
 		return "this machine would map its BARs cacheable, name it in cached= if it is RAM";
-	/* The CPU would encrypt what it stores, and other devices would not. */
+	/* The CPU would encrypt what it stores. Other devices would not. */
 	if (cc_platform_has(CC_ATTR_MEM_ENCRYPT))
 		return "this machine encrypts memory (SME, SEV, TDX), which a BAR cannot be";
 	return NULL;
@@ -951,7 +959,7 @@ static int iopmem_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	bus->cached = pci_match_id(cached_ids, pdev);
 	INIT_WORK(&bus->kill, iopmem_kill);
 
-	/* no I/O ports, and no bus mastering: a target needs neither */
+	/* a target needs neither I/O ports nor bus mastering */
 	rc = pci_enable_device_mem(pdev);
 	if (rc) {
 		pci_err(pdev,
@@ -961,7 +969,7 @@ static int iopmem_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		return rc;
 	}
 
-	/* before there is anything to flush, and for slot_reset */
+	/* the error handlers need these as soon as there is data to lose */
 	pci_set_drvdata(pdev, bus);
 	pci_save_state(pdev);
 	pci_aer_clear_nonfatal_status(pdev);
@@ -992,10 +1000,11 @@ static int iopmem_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 }
 
 /*
- * The PCI core tells all functions below a port of the error of one. Is it this
- * function's, or that of a bridge on the way to it? If the registers cannot tell,
- * since they do not exist or the firmware clears them, assume that it is. A
- * virtual function has not all of its own (PCIe base specification, 9.4.2).
+ * The PCI core reports an error of one function to all functions below the
+ * port. Does this function, or a bridge above it, have the error? If the
+ * registers cannot tell, since they do not exist or the firmware clears them,
+ * assume that it does. A virtual function lacks some of the registers (PCIe
+ * base specification, 9.4.2).
  */
 static bool iopmem_has_error(struct pci_dev *pdev)
 {
@@ -1018,7 +1027,7 @@ static bool iopmem_has_error(struct pci_dev *pdev)
 	return false;
 }
 
-/* Around a reset, stores go nowhere and memory may be cleared. */
+/* During a reset stores are lost, and the card may clear its memory. */
 static void iopmem_reset_prepare(struct pci_dev *pdev)
 {
 	iopmem_mark_failed(pci_get_drvdata(pdev), "reset");
@@ -1027,7 +1036,7 @@ static void iopmem_reset_prepare(struct pci_dev *pdev)
 static pci_ers_result_t iopmem_error_detected(struct pci_dev *pdev,
 					      pci_channel_state_t state)
 {
-	/* A kernel may tell of a permanent failure those who had none, too. */
+	/* A kernel may report a permanent failure to functions without one. */
 	if (state == pci_channel_io_frozen || iopmem_has_error(pdev) ||
 	    (state == pci_channel_io_perm_failure && !iopmem_decodes(pdev)))
 		iopmem_mark_failed(pci_get_drvdata(pdev), "link error");
@@ -1044,7 +1053,8 @@ static pci_ers_result_t iopmem_error_detected(struct pci_dev *pdev,
 
 /*
  * After a nonfatal error another function's driver may have asked for a reset,
- * and not every kernel then does one. One switches the memory off.
+ * but not every kernel then does one. A reset switches the memory off, so look
+ * at that.
  */
 static pci_ers_result_t iopmem_slot_reset(struct pci_dev *pdev)
 {
@@ -1063,7 +1073,7 @@ static const struct pci_error_handlers iopmem_err_handler = {
 	.reset_prepare = iopmem_reset_prepare,
 };
 
-/* The PCI core leaves a function in D0 whose driver has saved its state. */
+/* The PCI core leaves a function in D0 if its driver has saved its state. */
 static int iopmem_suspend(struct device *dev)
 {
 	return pci_save_state(to_pci_dev(dev));
@@ -1082,9 +1092,9 @@ static int iopmem_resume(struct device *dev)
 }
 
 /*
- * Nobody but the card knows whether its memory survives a power cycle. The
- * kernel that only fetches an image is left in peace: in the image's system the
- * function was not bound.
+ * Only the card knows whether its memory survives a power cycle, so refuse to
+ * hibernate. Do not refuse in the kernel that loads the image: the system in
+ * the image has hibernated, so the function was not bound in it.
  */
 static int iopmem_freeze(struct device *dev)
 {
@@ -1116,8 +1126,9 @@ static struct pci_driver iopmem_driver = {
 };
 
 /*
- * Suspending would wait for the device lock that a waiting removal holds, and
- * the removal for processes that are frozen.
+ * Refuse to suspend while a removal waits, since it would be a deadlock: the
+ * suspend waits for the device lock that the removal holds, and the removal
+ * waits for processes that are frozen.
  */
 static int iopmem_pm_notify(struct notifier_block *nb, unsigned long action,
 			    void *data)
@@ -1158,8 +1169,8 @@ static int __init iopmem_add_cached_id(const struct pci_device_id *id)
 }
 
 /*
- * Call @add, if there is one, for each id of @list, which has the grammar of
- * vfio-pci's parameter.
+ * Call @add, if it is not NULL, for each id in @list. The grammar is that of
+ * vfio-pci's parameter ids=.
  */
 static int __init iopmem_parse_ids(const char *name, const char *list,
 				   int (*add)(const struct pci_device_id *id))
@@ -1237,7 +1248,7 @@ module_exit(iopmem_exit);
 MODULE_DESCRIPTION("PCIe BAR memory as a persistent memory region");
 MODULE_AUTHOR("iopmem developers");
 MODULE_LICENSE("GPL");
-/* Only out of tree: DKMS compares it. */
+/* Only out of tree: DKMS compares the versions. */
 #ifdef IOPMEM_VERSION
 MODULE_VERSION(IOPMEM_VERSION);
 #endif
