@@ -2,8 +2,8 @@
 /*
  * Bind and unbind
  *
- * Where a function is has two parts: its driver and driver_override. Each change
- * goes from one such state to another, and on an error back.
+ * The binding of a function has two parts: its driver and its driver_override.
+ * Each change goes from one binding to another, and back after an error.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -62,10 +62,11 @@ static bool is_gone(const char *address)
 }
 
 /*
- * Removal waits in the kernel, out of reach for signals, as long as someone uses
- * the function, and meanwhile some attributes cannot be read. So a process of
- * ours does what may wait, and we wait for it. Its parent ends at once, so that
- * it is no child of the caller's when we wait no longer.
+ * While someone uses the function, a removal waits in the kernel, where signals
+ * cannot end it. Some attributes cannot be read during that time. So a process
+ * of the library's own makes the calls that may wait, and the library waits for
+ * that process. Its parent ends at once, so that it is no longer a child of the
+ * caller when the library stops waiting.
  */
 struct child {
 	int result;
@@ -81,7 +82,7 @@ static void child_run(int file, int result, const char *text)
 	struct reply reply = {};
 	ssize_t n;
 
-	/* nobody who waits for our output is to wait for this */
+	/* whoever reads the caller's output must not wait for this process */
 	if (dup2(file, 0) < 0 || dup2(result, 1) < 0)
 		_exit(1);
 	close_range(2, ~0u, 0);
@@ -95,7 +96,7 @@ static void child_run(int file, int result, const char *text)
 	_exit(0);
 }
 
-/* If it does not get so far, there is no reply. */
+/* If the second fork() fails, there is no reply. */
 static int child_fork(int file, int result, const char *text)
 {
 	pid_t pid = fork();
@@ -112,7 +113,7 @@ static int child_fork(int file, int result, const char *text)
 	return 0;
 }
 
-/* Write @text to a file, or without read it. */
+/* Write @text to a file, or read the file if @text is NULL. */
 static int child_start(struct child *c, const char *path, const char *text)
 {
 	int result[2], file, rc = 0;
@@ -134,7 +135,7 @@ static int child_start(struct child *c, const char *path, const char *text)
 	return rc;
 }
 
-/* Signals are held off meanwhile: one would end the wait, as if it had been long. */
+/* Block signals: a signal would end the wait early, as if @ms were over. */
 static bool child_is_done(struct child *c, int ms)
 {
 	struct pollfd ready = { .fd = c->result, .events = POLLIN };
@@ -153,7 +154,7 @@ static void child_leave(struct child *c)
 	close(c->result);
 }
 
-/* What it was, with @buf also what was read */
+/* Returns the child's result. @buf, if not NULL, gets what the child read. */
 static int child_end(struct child *c, char *buf, size_t size)
 {
 	struct reply reply = {};
@@ -175,7 +176,7 @@ static int child_end(struct child *c, char *buf, size_t size)
 	return reply.rc;
 }
 
-/* Who uses the function, for people */
+/* Print who uses the function. */
 static void describe_users(struct iopmem_ctx *ctx, const char *address,
 			   char *buf, size_t size)
 {
@@ -191,7 +192,7 @@ static void describe_users(struct iopmem_ctx *ctx, const char *address,
 		snprintf(buf, size, "the kernel log may say for what");
 }
 
-#define PATIENCE	3000	/* ms, for what the kernel is about to do */
+#define PATIENCE	3000	/* ms, for a bind or unbind that has begun */
 
 static int in_progress(struct iopmem_ctx *ctx, const char *address)
 {
@@ -203,7 +204,7 @@ static int in_progress(struct iopmem_ctx *ctx, const char *address)
 			 address, users);
 }
 
-/* Older kernels keep driver_override locked while they bind or unbind. */
+/* Use a child: older kernels lock driver_override while they bind or unbind. */
 static int read_override(struct iopmem_ctx *ctx, const char *address,
 			 char *buf, size_t size)
 {
@@ -245,8 +246,8 @@ static bool has_nvdimm_bus(const char *address)
 }
 
 /*
- * The link to the driver goes first, then the driver waits. Until it is done
- * the function's nvdimm bus is there.
+ * An unbind first removes the link to the driver, then the driver waits. The
+ * function's nvdimm bus exists until the driver is done.
  */
 static int wait_for_removal(struct iopmem_ctx *ctx, const char *address)
 {
@@ -260,7 +261,7 @@ static int wait_for_removal(struct iopmem_ctx *ctx, const char *address)
 	return 0;
 }
 
-/* All but driver_override, without a process of its own */
+/* Read all but driver_override, without starting a process. */
 static int binding_look(struct iopmem_binding *b)
 {
 	char path[PATH_MAX], buf[PATH_MAX];
@@ -288,7 +289,7 @@ static struct iopmem_binding *binding_new(struct iopmem_ctx *ctx,
 	return b;
 }
 
-/* Where the function is now */
+/* Read the function's present binding. */
 static int binding_read(struct iopmem_ctx *ctx, const char *address,
 			struct iopmem_binding **binding)
 {
@@ -298,9 +299,9 @@ static int binding_read(struct iopmem_ctx *ctx, const char *address,
 
 	if (!b)
 		return -ENOMEM;
-	/* first: when it can be read, the kernel is not about to change the rest */
+	/* First: when it can be read, no bind or unbind is under way. */
 	rc = read_override(ctx, address, buf, sizeof(buf));
-	/* the kernel shows what is not set as "(null)" */
+	/* The kernel shows "(null)" if it is not set. */
 	if (!rc && buf[0] && strcmp(buf, "(null)"))
 		rc = set(ctx, &b->override, buf);
 	if (!rc)
@@ -312,7 +313,7 @@ static int binding_read(struct iopmem_ctx *ctx, const char *address,
 	return rc;
 }
 
-/* Asks the wait function; false: do not wait any longer. */
+/* Ask the wait function. False: do not wait any longer. */
 static bool wait_on(struct iopmem_ctx *ctx, const char *address)
 {
 	char message[512], users[400];
@@ -326,8 +327,8 @@ static bool wait_on(struct iopmem_ctx *ctx, const char *address)
 }
 
 /*
- * Write to a file of a driver. -EINTR if the wait function has had enough and
- * @may_end; the child goes on then.
+ * Write to a file of a driver. -EINTR if the wait function returns false and
+ * @may_end is set. The child then goes on.
  */
 static int write_driver(struct iopmem_ctx *ctx, const char *driver,
 			const char *file, const char *address, bool may_end)
@@ -392,7 +393,7 @@ static int leave_driver(struct iopmem_binding *now, bool may_end)
 			 now->address, now->driver, strerror(-rc));
 }
 
-/* From here on, or -1 if there is no way to read the kernel's log */
+/* Open the kernel's log at its end. -1 if it cannot be read. */
 static int log_open(void)
 {
 	int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
@@ -402,7 +403,7 @@ static int log_open(void)
 	return fd;
 }
 
-/* What the driver has said about the function meanwhile */
+/* Collect what the driver has logged about the function since log_open(). */
 static void log_close(int fd, const char *address, char *said, size_t size)
 {
 	char record[8192], prefix[64];
@@ -417,7 +418,7 @@ static void log_close(int fd, const char *address, char *said, size_t size)
 
 		n = read(fd, record, sizeof(record));
 		if (n < 0 && errno == EPIPE)
-			continue;	/* the oldest were overwritten */
+			continue;	/* the oldest ones were overwritten */
 		if (n <= 0)
 			break;
 		if (parse_kmsg(record, n, &t) || !text_word(&t, prefix))
@@ -457,8 +458,8 @@ static int enter_driver(struct iopmem_binding *now, const char *driver)
 }
 
 /*
- * driver_override comes first, so that nothing else takes a function that has
- * lost its driver.
+ * Change driver_override first, so that no other driver takes the function when
+ * it loses its driver.
  */
 static int step(struct iopmem_binding *now, const struct iopmem_binding *want,
 		bool may_end)
@@ -487,7 +488,7 @@ static bool same_binding(const struct iopmem_binding *a,
 		same_string(a->override, b->override);
 }
 
-/* Back to @was, with the message of what has gone wrong */
+/* Go back to @was, and keep the message of the error that is the reason. */
 static void put_back(struct iopmem_binding *now,
 		     const struct iopmem_binding *was, int rc)
 {
@@ -505,8 +506,8 @@ static void put_back(struct iopmem_binding *now,
 }
 
 /*
- * From @was, which is taken over, to @want. Returns whether that was a change.
- * After -EINTR the kernel is about to do what cannot be taken back.
+ * Go from @was to @want. This takes over @was. Returns whether something
+ * changed. After -EINTR the kernel goes on, so nothing can be put back.
  */
 static int change(struct iopmem_binding *was,
 		  const struct iopmem_binding *want,
@@ -544,7 +545,7 @@ static int change(struct iopmem_binding *was,
 	return rc;
 }
 
-/* Are we root? Nothing can be written without. */
+/* Only root can write what binding has to write. */
 static int check_root(struct iopmem_function *fn)
 {
 	char path[PATH_MAX];
@@ -568,7 +569,7 @@ static int check_eligible(struct iopmem_function *fn)
 		reason = iopmem_ineligible_text(iopmem_bar_get_ineligible(bar));
 		if (!reason)
 			return 0;
-		/* six of the longest fit */
+		/* six of the longest reasons fit */
 		at += snprintf(reasons + at, sizeof(reasons) - at,
 			       "%sBAR %u: %s", at ? "; " : "", bar->index,
 			       reason);
@@ -579,7 +580,7 @@ static int check_eligible(struct iopmem_function *fn)
 			 fn->name, reasons);
 }
 
-/* Sets *@users, if it is not NULL. */
+/* Sets *@users, if @users is not NULL. */
 static int check_users(struct iopmem_function *fn, struct iopmem_users **users)
 {
 	struct iopmem_users *found;
@@ -655,7 +656,7 @@ static int check_unbind_flags(struct iopmem_function *fn, unsigned int flags)
 			   "IOPMEM_UNBIND_FORCE");
 }
 
-/* What is asked without a change: no process is started. */
+/* Ask without changing anything. This starts no process. */
 static int query(struct iopmem_function *fn, unsigned int flags,
 		 int (*can)(struct iopmem_function *fn, unsigned int flags,
 			    const struct iopmem_binding *now,

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * What has the driver iopmem take functions at each boot: rules of udev's, one for
- * a function or one for all with the same ids
+ * Binding functions to the driver iopmem at each boot, by udev rules. A rule is
+ * for one function, or for all functions with the same ids.
  *
- * udev writes the attributes while it reads the rules, and loads modules after the
- * last rule. So driver_override is set before any driver comes by its alias. The
- * write to drivers_probe is for a function that appears when iopmem is there; if
- * iopmem comes later, it takes the function by driver_override.
+ * udev writes attributes while it reads the rules, and loads modules after the
+ * last rule. So driver_override is set before udev loads any driver by its
+ * alias. If iopmem is loaded when a function appears, the write to
+ * drivers_probe binds the function. If iopmem is loaded later, it binds the
+ * function by driver_override.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +20,7 @@
 
 #include "internal.h"
 
-/* udev reads this folder wherever the command is installed. */
+/* udev reads this folder, whatever the prefix of the command is. */
 #define FOLDER		"/etc/udev/rules.d"
 #define RULES		FOLDER "/60-iopmem-bind.rules"
 #define TEMPORARY	FOLDER "/.60-iopmem-bind.XXXXXX"
@@ -36,7 +37,7 @@
 
 #define DRIVERCTL	"/etc/driverctl.d/pci-"
 
-/* The id that the driver has by itself */
+/* The id in the driver's own id table */
 #define OWN_VENDOR	0x11f8
 #define OWN_DEVICE	0xf115
 
@@ -50,7 +51,7 @@ static void rule_print(const struct iopmem_rule *rule, char *line)
 		 rule->vendor, rule->device);
 }
 
-/* Only what rule_print() has printed is one of ours. */
+/* A line is one of our rules only if rule_print() prints it the same way. */
 static bool rule_read(const char *line, struct iopmem_rule *rule)
 {
 	char again[RULE_MAX];
@@ -72,7 +73,7 @@ static bool same_rule(const struct iopmem_rule *a, const struct iopmem_rule *b)
 		!strcmp(a->address, b->address);
 }
 
-/* The next line of a file, with its newline, which it may lack at the end */
+/* The next line of a file, with its newline. The last line may have none. */
 static char *next_line(FILE *file)
 {
 	char *line = NULL;
@@ -84,7 +85,7 @@ static char *next_line(FILE *file)
 	return NULL;
 }
 
-/* A file that is not there has no lines: then it is NULL. */
+/* *@file is NULL if there is no such file, which is no error. */
 static int rules_open(struct iopmem_ctx *ctx, FILE **file)
 {
 	*file = fopen(RULES, "re");
@@ -168,7 +169,7 @@ int iopmem_check_rules(struct iopmem_ctx *ctx)
 	return 0;
 }
 
-/* All of @text, or nothing, also if the power goes */
+/* Write all of @text or change nothing, even if the power fails. */
 static int replace_file(int folder, const char *text, size_t size)
 {
 	char path[] = TEMPORARY;
@@ -201,8 +202,8 @@ static bool is_in(const struct iopmem_rule *rule, const struct iopmem_rule *list
 }
 
 /*
- * The lines that stay, and with @add the rules after them. Returns whether there
- * is anything in it but the first line.
+ * Print the lines that stay, and after them the rules if @add is set. Returns
+ * whether this prints anything but the first line and empty lines.
  */
 static bool print_file(FILE *in, FILE *out, const struct iopmem_rule *rules,
 		       int n, bool add)
@@ -265,7 +266,7 @@ int iopmem_change_rules(struct iopmem_ctx *ctx, const struct iopmem_rule *rules,
 	int folder, rc;
 
 	folder = open(FOLDER, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	/* two at once, and the second would write what it has read before the first */
+	/* without a lock, two commands at once could lose each other's lines */
 	if (folder >= 0 && !flock(folder, LOCK_EX))
 		rc = rules_edit(ctx, folder, rules, n, add);
 	else
@@ -299,7 +300,7 @@ static unsigned int read_id(struct iopmem_function *fn, const char *attr)
 		strtoul(buf, NULL, 0) : 0;
 }
 
-/* The grammar of vfio-pci: VENDOR:DEVICE[:SUBVENDOR[:SUBDEVICE[:CLASS[:MASK]]]] */
+/* As vfio-pci's ids=: VENDOR:DEVICE[:SUBVENDOR[:SUBDEVICE[:CLASS[:MASK]]]] */
 static bool is_in_ids(struct iopmem_function *fn, const char *ids)
 {
 	for (; *ids; ids += strcspn(ids, ","), ids += strspn(ids, ",")) {
@@ -318,7 +319,7 @@ static bool is_in_ids(struct iopmem_function *fn, const char *ids)
 	return false;
 }
 
-/* Does the parameter in modprobe.d name it, and is the module loaded? */
+/* Does ids= in modprobe.d name it, and is the module loaded at boot? */
 static int boot_by_ids(struct iopmem_function *fn)
 {
 	struct iopmem_ctx *ctx = fn->ctx;
@@ -340,7 +341,7 @@ static int boot_by_ids(struct iopmem_function *fn)
 		IOPMEM_BOOT_IDS_NOT_LOADED;
 }
 
-/* A rule comes after what --persist cannot undo. */
+/* Look for a rule last: unbind --persist cannot undo the other reasons. */
 int iopmem_function_get_boot(struct iopmem_function *fn)
 {
 	const struct iopmem_rule *rules;

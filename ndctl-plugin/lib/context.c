@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Contexts: the only file that knows what all the others keep in one */
+/* Contexts: only this file knows what all the others keep in a context */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the library's files have of each other. Each file calls only those before
- * it in the list of meson.build: tests/layers looks.
+ * What the library's files use of each other. A file may call only files that
+ * come before it in the list of meson.build. tests/layers checks that.
  */
 #ifndef _IOPMEM_INTERNAL_H_
 #define _IOPMEM_INTERNAL_H_
@@ -17,7 +17,7 @@
 #define SYSFS_DRIVERS	"/sys/bus/pci/drivers"
 #define DRIVER		"iopmem"
 #define MIN_BAR_SIZE	(4ull << 20)
-#define SYSFS_MAX	4096	/* the most that an attribute holds */
+#define SYSFS_MAX	4096	/* the largest size of an attribute */
 
 struct pci_access;
 struct pci_dev;
@@ -31,15 +31,15 @@ struct iopmem_bar {
 	struct iopmem_function *fn;
 	unsigned int index;
 	struct resource res;
-	struct iopmem_region region;	/* if region.ndctl */
+	struct iopmem_region region;	/* if region.ndctl is set */
 };
 
 /**
  * struct iopmem_function - a PCI function
- * @config: the configuration space, as far as it was read
- * @config_len: its length, or a negative errno
- * @config_tried: the most that was asked for
- * @pci: libpci's, which has @config for its cache
+ * @config: what was read of the configuration space
+ * @config_len: the length of @config, or a negative errno
+ * @config_tried: the largest length that was asked for
+ * @pci: libpci's device, which uses @config as its cache
  */
 struct iopmem_function {
 	struct iopmem_ctx *ctx;
@@ -69,13 +69,13 @@ struct iopmem_function {
 
 /**
  * struct iopmem_ctx - one reading of the machine
- * @destroy: frees all of it, see context.c
- * @skipped: result of the scan, @scan_error its message
- * @pci_rc: of starting libpci
+ * @destroy: frees the context and all in it, see context.c
+ * @skipped: the result of the scan, whose message is @scan_error
+ * @pci_rc: the result of starting libpci
  * @names_failed: libpci cannot read pci.ids
  * @bar_mask: the module's parameter bars
  * @memtypes_rc: number of @memtypes, or a negative errno
- * @mtrrs_rc: the same of @mtrrs
+ * @mtrrs_rc: number of @mtrrs, or a negative errno
  * @kconfig: the running kernel's options, or NULL
  */
 struct iopmem_ctx {
@@ -128,19 +128,19 @@ struct iopmem_ctx {
 /* machine.c */
 const struct cpu *cpu_get(struct iopmem_ctx *ctx);
 /*
- * What the kernel's list, and the MTRRs, have from @start to @last. Errors: those
- * of iopmem_bar_get_memory_type() and iopmem_bar_get_mtrr_type(); -ENXIO is
- * without a message.
+ * The type of the memory from @start to @last, by the kernel's list and by the
+ * MTRRs. Errors: those of iopmem_bar_get_memory_type() and
+ * iopmem_bar_get_mtrr_type(). For -ENXIO no message is set.
  */
 int memory_type(struct iopmem_ctx *ctx, uint64_t start, uint64_t last,
 		const char **type);
 int mtrr_type(struct iopmem_ctx *ctx, uint64_t start, uint64_t last,
 	      const char **type);
-/* Load the module, unless the driver is there. */
+/* Load the module, unless the driver is registered already. */
 int module_load(struct iopmem_ctx *ctx);
-/* A parameter of the module in modprobe.d, to be freed, or NULL */
+/* Set *@value to the module's parameter in modprobe.d, to be freed, or NULL. */
 int module_parameter(struct iopmem_ctx *ctx, const char *name, char **value);
-/* Is the module named in modules-load.d? */
+/* Does a file in modules-load.d name the module? */
 bool module_loads_at_boot(void);
 void machine_reset(struct iopmem_ctx *ctx);
 
@@ -148,7 +148,7 @@ void machine_reset(struct iopmem_ctx *ctx);
 void functions_reset(struct iopmem_ctx *ctx);
 struct iopmem_function *function_find(struct iopmem_ctx *ctx,
 				      const struct address *a);
-/* The address in the BAR's register, 0 if that says nothing */
+/* Set *@address to the address in the BAR's register, 0 if that is empty. */
 int bar_register(struct iopmem_bar *bar, uint64_t *address);
 
 /* boot.c */
@@ -158,7 +158,7 @@ void boot_reset(struct iopmem_ctx *ctx);
 void regions_reset(struct iopmem_ctx *ctx);
 
 /* users.c */
-/* As many as fit in a line */
+/* Print as many users as fit into @buf, in one line. */
 void users_describe(struct iopmem_users *users, char *buf, size_t size);
 
 #endif /* _IOPMEM_INTERNAL_H_ */

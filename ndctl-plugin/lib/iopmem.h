@@ -3,8 +3,8 @@
  * libiopmem: PCI functions whose BARs are, or could be, persistent memory
  * regions of the driver iopmem_bus
  *
- * See libiopmem(3), which is made of the comments here: what holds for all
- * functions is there.
+ * See libiopmem(3). It is made of the comments here, and it says first what
+ * holds for all functions.
  */
 #ifndef _IOPMEM_H_
 #define _IOPMEM_H_
@@ -36,14 +36,14 @@ struct iopmem_path;
  * iopmem_new() - make a context
  * @ctx: set to a context with one reference
  *
- * Reads nothing yet.
+ * This reads nothing yet.
  *
  * Return: 0, or -ENOMEM.
  */
 int iopmem_new(struct iopmem_ctx **ctx);
 
 /**
- * iopmem_ref() - take a reference on a context
+ * iopmem_ref() - take a reference to a context
  * @ctx: the context, or NULL
  *
  * Return: @ctx.
@@ -51,11 +51,11 @@ int iopmem_new(struct iopmem_ctx **ctx);
 struct iopmem_ctx *iopmem_ref(struct iopmem_ctx *ctx);
 
 /**
- * iopmem_unref() - give a reference on a context back
+ * iopmem_unref() - drop a reference to a context
  * @ctx: the context, or NULL
  *
- * With the last reference the context and all that belongs to it are freed.
- * Maps, paths and users have references of their own.
+ * Dropping the last reference frees the context and all that belongs to it.
+ * Maps, paths and users hold their own references.
  *
  * Return: @ctx, or NULL if it is freed.
  */
@@ -65,50 +65,50 @@ struct iopmem_ctx *iopmem_unref(struct iopmem_ctx *ctx);
  * iopmem_get_error() - the reason of the last failure in a context
  * @ctx: the context
  *
- * Return: one line for people, without a newline: what is wrong, where, and what
- * to do. "" if nothing has failed yet. It is valid until the next call into the
- * library.
+ * Return: one line for people, without a newline. It says what is wrong, where,
+ * and what to do. It is "" if nothing has failed yet, and it is valid until the
+ * next call into the library.
  */
 const char *iopmem_get_error(struct iopmem_ctx *ctx);
 
 /**
- * typedef iopmem_log_fn - where messages go
+ * typedef iopmem_log_fn - gets messages
  * @ctx: the context
- * @priority: as of syslog(3)
+ * @priority: as for syslog(3)
  * @file: the source file that the message comes from
  * @line: the line there
  * @fn: the function there
- * @format: as of printf(3), with a newline at its end
- * @args: as of vprintf(3)
+ * @format: as for printf(3), with a newline at its end
+ * @args: as for vprintf(3)
  */
 typedef void (*iopmem_log_fn)(struct iopmem_ctx *ctx, int priority,
 			      const char *file, int line, const char *fn,
 			      const char *format, va_list args);
 
 /**
- * iopmem_set_log_fn() - have messages sent elsewhere
+ * iopmem_set_log_fn() - send messages elsewhere
  * @ctx: the context
- * @log_fn: is called with each message; NULL: stderr, as at first
+ * @log_fn: called with each message; NULL, the default: print to stderr
  */
 void iopmem_set_log_fn(struct iopmem_ctx *ctx, iopmem_log_fn log_fn);
 
 /**
- * iopmem_set_log_priority() - say which messages are wanted
+ * iopmem_set_log_priority() - choose which messages are logged
  * @ctx: the context
- * @priority: as of syslog(3): those that are less important are left out
+ * @priority: as for syslog(3); less important messages are left out
  *
- * At first it is LOG_ERR, or LOG_DEBUG where the environment has
+ * The default is LOG_ERR. It is LOG_DEBUG if the environment has
  * IOPMEM_LOG=debug and the program is not set-user-ID.
  */
 void iopmem_set_log_priority(struct iopmem_ctx *ctx, int priority);
 
 /**
- * iopmem_get_ndctl() - libndctl's context behind a context
+ * iopmem_get_ndctl() - get libndctl's context
  * @ctx: the context
  *
- * Made when it is first asked for. It belongs to @ctx. For <ndctl/libndctl.h>.
+ * The first call makes it. It belongs to @ctx. Use it with <ndctl/libndctl.h>.
  *
- * Return: libndctl's context, or NULL if libndctl refuses.
+ * Return: libndctl's context, or NULL if libndctl cannot make one.
  */
 struct ndctl_ctx *iopmem_get_ndctl(struct iopmem_ctx *ctx);
 
@@ -116,14 +116,14 @@ struct ndctl_ctx *iopmem_get_ndctl(struct iopmem_ctx *ctx);
  * iopmem_scan() - read the machine's PCI functions
  * @ctx: the context
  *
- * The first call reads them, in one pass over sysfs. Each later call returns what
- * the first one did, and reads nothing. The first
- * iopmem_function_get_first() does this by itself.
+ * The first call reads them, in one pass over sysfs. Each later call reads
+ * nothing and returns the same result. A program need not call this:
+ * iopmem_function_get_first() does it if nobody has.
  *
- * Return: the number of functions that are listed and could not be read, for
- * instance since they have gone meanwhile; they are left out, and
- * iopmem_get_error() names the last of them. -ENOENT if there is no PCI in sysfs,
- * -ENOMEM, or another error of open(2).
+ * Return: the number of functions that sysfs lists but that could not be read,
+ * for instance because they have gone meanwhile. They are left out, and
+ * iopmem_get_error() names the last of them. -ENOENT if there is no PCI in
+ * sysfs, -ENOMEM, or another error of open(2).
  */
 int iopmem_scan(struct iopmem_ctx *ctx);
 
@@ -187,7 +187,7 @@ unsigned int iopmem_function_get_vendor(struct iopmem_function *fn);
  * iopmem_function_get_device() - the device's number
  * @fn: the function
  *
- * Return: the device id, 0 to 0xffff, which the vendor has given.
+ * Return: the device id, 0 to 0xffff, which the vendor assigns.
  */
 unsigned int iopmem_function_get_device(struct iopmem_function *fn);
 
@@ -208,18 +208,18 @@ const char *iopmem_function_get_vendor_name(struct iopmem_function *fn);
 const char *iopmem_function_get_device_name(struct iopmem_function *fn);
 
 /**
- * iopmem_function_get_driver() - which driver has a function
+ * iopmem_function_get_driver() - the driver that a function is bound to
  * @fn: the function
  *
- * Return: the driver's name, or NULL if none has it.
+ * Return: the driver's name, or NULL if it is bound to none.
  */
 const char *iopmem_function_get_driver(struct iopmem_function *fn);
 
 /**
- * enum iopmem_state - what a function is to iopmem
- * @IOPMEM_STATE_BOUND: the driver iopmem has it
- * @IOPMEM_STATE_AVAILABLE: no driver has it, and a BAR is eligible
- * @IOPMEM_STATE_IN_USE: a BAR is eligible, and another driver has the function
+ * enum iopmem_state - whether iopmem uses a function, or could
+ * @IOPMEM_STATE_BOUND: it is bound to the driver iopmem
+ * @IOPMEM_STATE_AVAILABLE: a BAR is eligible, and the function has no driver
+ * @IOPMEM_STATE_IN_USE: a BAR is eligible, and the function has another driver
  * @IOPMEM_STATE_INELIGIBLE: no BAR is eligible
  */
 enum iopmem_state {
@@ -230,7 +230,7 @@ enum iopmem_state {
 };
 
 /**
- * iopmem_function_get_state() - what a function is to iopmem
+ * iopmem_function_get_state() - whether iopmem uses a function, or could
  * @fn: the function
  *
  * Return: one of enum iopmem_state.
@@ -243,7 +243,8 @@ enum iopmem_state iopmem_function_get_state(struct iopmem_function *fn);
  * iopmem_bar_get_first() - the first BAR of a function
  * @fn: the function
  *
- * BARs are the implemented ones of the six standard ones, in their order.
+ * The BARs are those of the six standard BARs that the function implements, in
+ * their order.
  *
  * Return: the BAR, or NULL if there is none.
  */
@@ -303,15 +304,15 @@ uint64_t iopmem_bar_get_resource(struct iopmem_bar *bar);
 /**
  * iopmem_bar_get_bus_address() - where an initiator sees a BAR
  * @bar: the BAR
- * @address: set to what an initiator puts on the bus for its first byte
+ * @address: set to the bus address of its first byte
  *
- * It is taken from the BAR's register, or from the region where the register says
- * nothing, as in a virtual function.
+ * The address comes from the BAR's register. If the register is empty, as in a
+ * virtual function, it comes from the region.
  *
- * Return: 0; -ENXIO if no address is assigned, -EACCES if it takes root to tell,
- * -ENOENT if nothing tells it, -ENODEV if the function does not answer, -EINVAL if
- * what the region tells is no address, -ENOMEM, or the negative errno of reading
- * sysfs.
+ * Return: 0; -ENXIO if no address is assigned, -EACCES if reading it needs
+ * root, -ENOENT if the register is empty and there is no region, -ENODEV if the
+ * function does not answer, -EINVAL if the region's value is no address,
+ * -ENOMEM, or the negative errno of reading sysfs.
  */
 int iopmem_bar_get_bus_address(struct iopmem_bar *bar, uint64_t *address);
 
@@ -325,15 +326,15 @@ struct iopmem_region *iopmem_bar_get_region(struct iopmem_bar *bar);
 
 /**
  * enum iopmem_ineligible - why the driver would skip a BAR
- * @IOPMEM_ELIGIBLE: it would not
+ * @IOPMEM_ELIGIBLE: the driver would not skip it
  * @IOPMEM_INELIGIBLE_NOT_IN_BARS: it is not in the module's parameter bars=
- * @IOPMEM_INELIGIBLE_IO: it is I/O ports
+ * @IOPMEM_INELIGIBLE_IO: it has I/O ports, not memory
  * @IOPMEM_INELIGIBLE_NOT_PREFETCHABLE: reading it may have side effects
  * @IOPMEM_INELIGIBLE_UNASSIGNED: it has no address
  * @IOPMEM_INELIGIBLE_SMALL: it is smaller than 4 MiB
  * @IOPMEM_INELIGIBLE_BEYOND: it is beyond what the kernel can map
  *
- * Further ones may come.
+ * Later versions may have more reasons.
  */
 enum iopmem_ineligible {
 	IOPMEM_ELIGIBLE,
@@ -350,11 +351,12 @@ enum iopmem_ineligible {
  * @bar: the BAR
  *
  * These are the rules that user space can check without touching the BAR. Only
- * binding tells whether the BAR is write-back by the firmware's MTRRs outside of
- * virtual machines, answers all ones, lies above a direct map that was made
- * smaller at boot (KASLR), is mapped by others with several memory types, or has
- * its label area reserved by someone else. A BAR of a bound function that has no
- * region was skipped for one of those.
+ * binding shows the other reasons: outside of virtual machines, the firmware's
+ * MTRRs may make the BAR write-back; it may answer all ones; it may lie above a
+ * direct map that KASLR has made smaller at boot; others may map it with
+ * several memory types; someone else may have reserved its label area. If a
+ * function is bound and one of its eligible BARs has no region, one of these is
+ * the reason.
  *
  * Return: the first reason of enum iopmem_ineligible, or IOPMEM_ELIGIBLE, which
  * is 0.
@@ -365,8 +367,8 @@ enum iopmem_ineligible iopmem_bar_get_ineligible(struct iopmem_bar *bar);
  * iopmem_ineligible_text() - a reason in words
  * @reason: of iopmem_bar_get_ineligible()
  *
- * Return: the words of the driver's log, or NULL for IOPMEM_ELIGIBLE. They are
- * constant.
+ * Return: the words that the driver logs, a constant string, or NULL for
+ * IOPMEM_ELIGIBLE.
  */
 const char *iopmem_ineligible_text(enum iopmem_ineligible reason);
 
@@ -376,7 +378,8 @@ const char *iopmem_ineligible_text(enum iopmem_ineligible reason);
  * iopmem_region_get_ndctl() - the same region in libndctl
  * @region: the region
  *
- * For <ndctl/libndctl.h>, which has all else: name, size, namespaces, dimms.
+ * Use it with <ndctl/libndctl.h>, which tells the name, size, namespaces and
+ * dimms.
  *
  * Return: libndctl's region. It belongs to the context.
  */
@@ -385,14 +388,14 @@ struct ndctl_region *iopmem_region_get_ndctl(struct iopmem_region *region);
 /* DOC: Users of a function */
 
 /**
- * iopmem_users_new() - see who uses a function now
+ * iopmem_users_new() - find out who uses a function now
  * @fn: the function
- * @users: set to what is found, to be freed
+ * @users: set to the users that are found, to be freed
  *
- * Looks at the block and character devices and the network interfaces that its
- * driver has made, at what is made of these, at mounts, swap and all processes.
- * Block devices that only the kernel has open, for instance to export them by
- * NVMe over fabrics, cannot be told.
+ * This looks at the block devices, character devices and network interfaces of
+ * its driver, at the devices that are made of them, at mounts, at swap space
+ * and at all processes. It cannot find a user if only the kernel has a block
+ * device open, for instance to export it by NVMe over fabrics.
  *
  * Return: 0; -ENOENT if /proc is not mounted, or -ENOMEM.
  */
@@ -405,11 +408,11 @@ int iopmem_users_new(struct iopmem_function *fn, struct iopmem_users **users);
 void iopmem_users_free(struct iopmem_users *users);
 
 /**
- * iopmem_users_get_unreadable() - how many processes were not looked into
+ * iopmem_users_get_unreadable() - how many processes could not be looked into
  * @users: the users
  *
- * Return: the number of processes that took root, or in a container more than
- * that. They may be users too.
+ * Return: the number of processes that need root to be looked into, or in a
+ * container even more rights. They may be users too.
  */
 unsigned int iopmem_users_get_unreadable(struct iopmem_users *users);
 
@@ -440,15 +443,15 @@ struct iopmem_user *iopmem_user_get_next(struct iopmem_user *user);
 	     user = iopmem_user_get_next(user))
 
 /**
- * enum iopmem_user_kind - in what way a function is used
- * @IOPMEM_USER_MOUNT: a file system of it is mounted
+ * enum iopmem_user_kind - how a function is used
+ * @IOPMEM_USER_MOUNT: a file system on it is mounted
  * @IOPMEM_USER_SWAP: it is swap space
  * @IOPMEM_USER_DEVICE: another block device is made of it (dm, md, loop)
  * @IOPMEM_USER_PROCESS: a process has it, or a file on it, open or mapped
  * @IOPMEM_USER_NETWORK: it is a network interface that is up
- * @IOPMEM_USER_KERNEL: the kernel has it claimed, and nothing tells what for
+ * @IOPMEM_USER_KERNEL: the kernel has claimed it for an unknown purpose
  *
- * Further ones may come.
+ * Later versions may have more kinds.
  */
 enum iopmem_user_kind {
 	IOPMEM_USER_MOUNT,
@@ -460,7 +463,7 @@ enum iopmem_user_kind {
 };
 
 /**
- * iopmem_user_get_kind() - in what way it uses the function
+ * iopmem_user_get_kind() - how a user uses the function
  * @user: the user
  *
  * Return: one of enum iopmem_user_kind.
@@ -471,13 +474,13 @@ enum iopmem_user_kind iopmem_user_get_kind(struct iopmem_user *user);
  * iopmem_user_kind_text() - a kind of user in words
  * @kind: of iopmem_user_get_kind()
  *
- * Return: some words, as in "swap space", or NULL if there is no such kind. They
- * are constant.
+ * Return: some words, as in "swap space", a constant string, or NULL if there
+ * is no such kind.
  */
 const char *iopmem_user_kind_text(enum iopmem_user_kind kind);
 
 /**
- * iopmem_user_get_device() - what it uses
+ * iopmem_user_get_device() - which device of the function a user uses
  * @user: the user
  *
  * Return: the device's name, as in "pmem0", "dax0.0" or "eth0".
@@ -485,20 +488,22 @@ const char *iopmem_user_kind_text(enum iopmem_user_kind kind);
 const char *iopmem_user_get_device(struct iopmem_user *user);
 
 /**
- * iopmem_user_get_path() - where it uses the function
+ * iopmem_user_get_path() - the path of a user
  * @user: the user
  *
- * Return: the mount point, the file, or the name of the device that is made of it;
- * NULL for the other kinds. A file's name may have any bytes.
+ * Return: the mount point of a mount, the file of a process, or the name of the
+ * device that is made of it; NULL for the other kinds. A file's name may have
+ * any bytes.
  */
 const char *iopmem_user_get_path(struct iopmem_user *user);
 
 /**
- * iopmem_user_get_pid() - the process that it is
+ * iopmem_user_get_pid() - the process of a user
  * @user: the user
  *
- * Return: the process; of a mount that is in another mount namespace than the
- * caller's, one that is in there. -ENODATA for all others.
+ * Return: the process id. If the user is a mount in another mount namespace
+ * than the caller's, it is that of a process in there. -ENODATA for all other
+ * users.
  */
 int iopmem_user_get_pid(struct iopmem_user *user);
 
@@ -514,12 +519,12 @@ const char *iopmem_user_get_text(struct iopmem_user *user);
 /* DOC: Bind and unbind */
 
 /*
- * The flags of both have values of their own, so that those of the one are
- * unknown to the other.
+ * The flags of bind and unbind have different values, so that each of the two
+ * refuses the flags of the other.
  */
 
 /**
- * enum iopmem_bind_flags - how iopmem_function_bind() goes about it
+ * enum iopmem_bind_flags - flags of iopmem_function_bind()
  * @IOPMEM_BIND_FORCE: take the function from another driver, if nobody uses it
  */
 enum iopmem_bind_flags {
@@ -527,71 +532,74 @@ enum iopmem_bind_flags {
 };
 
 /**
- * enum iopmem_unbind_flags - how iopmem_function_unbind() goes about it
- * @IOPMEM_UNBIND_FORCE: though the function is in use: what has device DAX mapped
- *	gets SIGBUS, for block devices the driver waits until they are closed
+ * enum iopmem_unbind_flags - flags of iopmem_function_unbind()
+ * @IOPMEM_UNBIND_FORCE: unbind although the function is in use: processes that
+ *	have device DAX mapped get SIGBUS, and the driver waits until block
+ *	devices are closed
  */
 enum iopmem_unbind_flags {
 	IOPMEM_UNBIND_FORCE = 1 << 2,
 };
 
 /**
- * iopmem_function_can_bind() - would iopmem_function_bind() begin?
+ * iopmem_function_can_bind() - find out if iopmem_function_bind() would begin
  * @fn: the function
  * @flags: of enum iopmem_bind_flags
- * @users: if not NULL, set to those that use the function, to be freed, or to
- *	NULL if there was no need to look
+ * @users: if not NULL, set to the users of the function, to be freed, or to
+ *	NULL if there was no need to look for them
  *
- * Changes nothing and starts no process.
+ * This changes nothing and starts no process.
  *
  * Return: 0; -EINVAL if no BAR is eligible or a flag is unknown, -EACCES if not
- * root, -EBUSY if another driver has it and @flags have no IOPMEM_BIND_FORCE, or
- * if that driver's devices are in use, -ENOENT if /proc is not mounted, -ENODEV if
- * the function has gone, -EAGAIN if the kernel is about to bind or unbind it, and
- * waits, -ENOMEM.
+ * root, -EBUSY if it is bound to another driver and @flags lack
+ * IOPMEM_BIND_FORCE, or if that driver's devices are in use, -ENOENT if /proc
+ * is not mounted, -ENODEV if the function has gone, -EAGAIN if the kernel is
+ * binding or unbinding it and waits, -ENOMEM.
  */
 int iopmem_function_can_bind(struct iopmem_function *fn, unsigned int flags,
 			     struct iopmem_users **users);
 
 /**
- * iopmem_function_bind() - have the driver iopmem take a function
+ * iopmem_function_bind() - bind a function to the driver iopmem
  * @fn: the function
  * @flags: of enum iopmem_bind_flags
  *
- * Loads the module. Waits for the driver that has the function, see
- * iopmem_set_wait_fn(). The context does not see the change.
+ * This loads the module. It waits until the function's present driver has let
+ * it go, see iopmem_set_wait_fn(). The context does not see the change.
  *
- * Return: 1 if something was changed, 0 if it was so already. Errors of
- * iopmem_function_can_bind(), of loading a module, of the driver; the function is
- * then where it was.
+ * Return: 1 if something was changed, 0 if the function was bound already, or
+ * an error of iopmem_function_can_bind(), of loading the module or of the
+ * driver. After an error the function is as it was before.
  */
 int iopmem_function_bind(struct iopmem_function *fn, unsigned int flags);
 
 /**
- * iopmem_function_can_unbind() - would iopmem_function_unbind() begin?
+ * iopmem_function_can_unbind() - find out if iopmem_function_unbind() would
+ * begin
  * @fn: the function
  * @flags: of enum iopmem_unbind_flags
- * @users: as of iopmem_function_can_bind()
+ * @users: as for iopmem_function_can_bind()
  *
- * Changes nothing and starts no process.
+ * This changes nothing and starts no process.
  *
- * Return: 0; -EINVAL if a flag is unknown, -EACCES if not root, -EBUSY if another
- * driver has it, or if it is in use and @flags have no IOPMEM_UNBIND_FORCE,
- * -ENOENT as above, -ENODEV if the function has gone, -EAGAIN as above, -ENOMEM.
+ * Return: 0; -EINVAL if a flag is unknown, -EACCES if not root, -EBUSY if it is
+ * bound to another driver, or if it is in use and @flags lack
+ * IOPMEM_UNBIND_FORCE, -ENODEV if the function has gone, and -ENOENT, -EAGAIN
+ * and -ENOMEM as for iopmem_function_can_bind().
  */
 int iopmem_function_can_unbind(struct iopmem_function *fn, unsigned int flags,
 			       struct iopmem_users **users);
 
 /**
- * iopmem_function_unbind() - take a function away from the driver iopmem
+ * iopmem_function_unbind() - unbind a function from the driver iopmem
  * @fn: the function
  * @flags: of enum iopmem_unbind_flags
  *
- * It has no driver then. The context does not see the change.
+ * The function has no driver after that. The context does not see the change.
  *
- * Return: 1 if something was changed, 0 if not. Errors of
- * iopmem_function_can_unbind(); -EINTR if the function of iopmem_set_wait_fn()
- * said so: the kernel goes on by itself.
+ * Return: 1 if something was changed, 0 if not, or an error of
+ * iopmem_function_can_unbind(). -EINTR if the function of iopmem_set_wait_fn()
+ * returned false: the kernel then goes on by itself.
  */
 int iopmem_function_unbind(struct iopmem_function *fn, unsigned int flags);
 
@@ -601,8 +609,9 @@ int iopmem_function_unbind(struct iopmem_function *fn, unsigned int flags);
  * @message: a line for people
  * @data: as given to iopmem_set_wait_fn()
  *
- * Return: false to end iopmem_function_unbind(). There is nothing to stop the
- * kernel, and iopmem_function_bind() goes on until it can put things back.
+ * Return: false to end iopmem_function_unbind(). Nothing can stop the kernel,
+ * so it goes on. iopmem_function_bind() does not end either, until it can put
+ * the function back.
  */
 typedef bool (*iopmem_wait_fn)(struct iopmem_ctx *ctx, const char *message,
 			       void *data);
@@ -610,7 +619,7 @@ typedef bool (*iopmem_wait_fn)(struct iopmem_ctx *ctx, const char *message,
 /**
  * iopmem_set_wait_fn() - be told what a removal waits for
  * @ctx: the context
- * @wait_fn: is called each second, unless it takes less than two; NULL: nothing is
+ * @wait_fn: called once a second, after two seconds at the earliest; NULL: none
  * @data: what it is called with
  */
 void iopmem_set_wait_fn(struct iopmem_ctx *ctx, iopmem_wait_fn wait_fn,
@@ -619,9 +628,9 @@ void iopmem_set_wait_fn(struct iopmem_ctx *ctx, iopmem_wait_fn wait_fn,
 /* DOC: Maps: contents of files, ready for DMA */
 
 /**
- * enum iopmem_map_flags - how iopmem_map_new() maps
- * @IOPMEM_MAP_READ_ONLY: for reading, and the file is not changed: all of it has
- *	to be written already
+ * enum iopmem_map_flags - flags of iopmem_map_new()
+ * @IOPMEM_MAP_READ_ONLY: map for reading; this does not change the file, so all
+ *	of it must have been written already
  */
 enum iopmem_map_flags {
 	IOPMEM_MAP_READ_ONLY = 1 << 0,
@@ -631,27 +640,29 @@ enum iopmem_map_flags {
  * iopmem_map_new() - map a DAX file or a device DAX node
  * @ctx: the context
  * @path: a file on an fsdax namespace, or /dev/daxX.Y
- * @offset: of the first byte, need not be aligned
+ * @offset: of the first byte; it need not be aligned
  * @length: bytes, or 0 for all that follows
  * @flags: of enum iopmem_map_flags
  * @map: set to the map, to be freed
  *
- * Maps it shared and faults all of it in. Without IOPMEM_MAP_READ_ONLY this
- * allocates what is a hole, and has the file system see as written what is not:
- * what a device puts there is then read by read(2) too. Then it finds the extents
- * and compares each page with what /proc/self/pagemap has for the mapping.
+ * This maps the file shared and faults in all of its pages. Without
+ * IOPMEM_MAP_READ_ONLY that allocates its holes and makes the file system treat
+ * unwritten extents as written, so that read(2) returns what a device writes
+ * there. Then this finds the extents and compares the address of each page with
+ * that in /proc/self/pagemap.
  *
- * The extents of a device DAX node are valid while its namespace is there. Those
- * of a file are valid while nobody truncates, punches, clones, defragments or
- * removes it, also when it is mapped: the kernel waits with that only for pages
- * that are pinned, as by O_DIRECT I/O in flight.
+ * The extents of a device DAX node are valid as long as its namespace exists.
+ * Those of a file are valid until someone truncates, punches, clones,
+ * defragments or removes it. The mapping does not prevent that: the kernel
+ * waits only for pinned pages, for instance those of O_DIRECT I/O in flight.
  *
- * Return: 0; -EACCES or -EPERM if it takes root, or the file may not be opened so;
- * -ENXIO if it is not on iopmem, or no file; -EOPNOTSUPP if it is not DAX, or has
- * contents that have no place of their own; -ERANGE if it ends before @offset +
- * @length, or is empty; -EAGAIN if it was moved meanwhile; -EFAULT if pages cannot
- * be had, for instance since there is no space; -EINVAL if a flag is unknown;
- * -ENOMEM, or another error of open(2) or mmap(2).
+ * Return: 0; -EACCES or -EPERM if this needs root, or if the file may not be
+ * opened for that; -ENXIO if it is not on iopmem, or is neither a file nor a
+ * device DAX node; -EOPNOTSUPP if it is not DAX, or if some of its contents
+ * have no place of their own; -ERANGE if it ends before @offset + @length, or
+ * is empty; -EAGAIN if it was moved meanwhile; -EFAULT if its pages cannot be
+ * faulted in, for instance because there is no space; -EINVAL if a flag is
+ * unknown; -ENOMEM, or another error of open(2) or mmap(2).
  */
 int iopmem_map_new(struct iopmem_ctx *ctx, const char *path, uint64_t offset,
 		   uint64_t length, unsigned int flags,
@@ -667,9 +678,10 @@ void iopmem_map_free(struct iopmem_map *map);
  * iopmem_map_get_address() - where the contents are mapped
  * @map: the map
  *
- * It is a buffer for the CPU, or for read(2) and write(2) of a file opened
- * O_DIRECT, whose device then does its DMA to the card. Where the file is
- * truncated, or the function is removed, touching it is a SIGBUS.
+ * The CPU can use it as a buffer. It can also be the buffer of read(2) or
+ * write(2) on a file that is opened with O_DIRECT: the device of that file then
+ * does its DMA to the card. If the mapped file is truncated, or the function
+ * removed, an access to the buffer raises SIGBUS.
  *
  * Return: the address of the byte at the offset that was asked for.
  */
@@ -692,7 +704,7 @@ uint64_t iopmem_map_get_length(struct iopmem_map *map);
 const char *iopmem_map_get_device(struct iopmem_map *map);
 
 /**
- * iopmem_map_is_devdax() - is it a device DAX node?
+ * iopmem_map_is_devdax() - whether a device DAX node is mapped
  * @map: the map
  *
  * Return: true, or false for a file.
@@ -703,12 +715,12 @@ bool iopmem_map_is_devdax(struct iopmem_map *map);
  * iopmem_map_sync() - wait until the CPU's stores have reached the card
  * @map: the map
  *
- * Call it before a device reads what the CPU wrote. A device's own writes need
- * none of it. For a file this is msync(2), which fails if the function was reset
- * or is gone. For device DAX there is no such call: it is a fence and a read from
- * the mapping, which cannot tell whether the function is still there.
+ * Call it before a device reads what the CPU wrote. What a device writes does
+ * not need it. For a file this is msync(2), which fails if the function was
+ * reset or is gone. Device DAX has no such call, so this does a fence and a
+ * read from the mapping. These cannot tell whether the function is still there.
  *
- * Return: 0, or -EIO, -EINVAL or -ENOMEM, as of msync(2).
+ * Return: 0, or -EIO, -EINVAL or -ENOMEM, as for msync(2).
  */
 int iopmem_map_sync(struct iopmem_map *map);
 
@@ -716,10 +728,10 @@ int iopmem_map_sync(struct iopmem_map *map);
  * iopmem_extent_get_first() - the first extent of a map
  * @map: the map
  *
- * Extents are in the order of the file and without gaps. What is contiguous on the
- * card is one extent.
+ * The extents are in the order of the file and have no gaps. What is contiguous
+ * on the card is one extent.
  *
- * Return: the extent. There is one at least.
+ * Return: the extent. There is at least one.
  */
 struct iopmem_extent *iopmem_extent_get_first(struct iopmem_map *map);
 
@@ -769,8 +781,8 @@ uint64_t iopmem_extent_get_resource(struct iopmem_extent *extent);
  * iopmem_extent_get_bus_address() - where an initiator sees an extent
  * @extent: the extent
  *
- * Return: what an initiator puts on the bus for its first byte. With an IOMMU this
- * is only so if it does not translate.
+ * Return: the bus address of its first byte. If an IOMMU translates for the
+ * initiator, the initiator needs another address.
  */
 uint64_t iopmem_extent_get_bus_address(struct iopmem_extent *extent);
 
@@ -785,12 +797,13 @@ struct iopmem_bar *iopmem_extent_get_bar(struct iopmem_extent *extent);
 /* DOC: Paths between functions */
 
 /**
- * enum iopmem_verdict - does DMA from one function reach another one's BAR?
- * @IOPMEM_VERDICT_UNKNOWN: it depends on hardware of which nothing is known
- * @IOPMEM_VERDICT_DIRECT: yes, not passing the root complex
- * @IOPMEM_VERDICT_ROOT_COMPLEX: yes, through a root complex that is known to
- *	pass it
- * @IOPMEM_VERDICT_BLOCKED: no, as things are now
+ * enum iopmem_verdict - whether DMA from one function reaches the BAR of
+ * another
+ * @IOPMEM_VERDICT_UNKNOWN: that depends on hardware that is not known
+ * @IOPMEM_VERDICT_DIRECT: it does, without passing the root complex
+ * @IOPMEM_VERDICT_ROOT_COMPLEX: it does, through a root complex that is known
+ *	to pass peer-to-peer DMA
+ * @IOPMEM_VERDICT_BLOCKED: it does not, as the functions are set up now
  */
 enum iopmem_verdict {
 	IOPMEM_VERDICT_UNKNOWN,
@@ -805,9 +818,10 @@ enum iopmem_verdict {
  * @target: the function whose BAR is the memory, in the same context
  * @path: set to the path, to be freed
  *
- * Return: 0; -EACCES if it takes root to tell, -ENODEV if a function on the path
- * does not answer, -EBADMSG if one's list of capabilities is broken, -E2BIG if
- * there are more than 64 bridges above one of them, -EINVAL, -EIO, -ENOMEM.
+ * Return: 0; -EACCES if this needs root, -ENODEV if a function on the path does
+ * not answer, -EBADMSG if the list of capabilities of one is broken, -E2BIG if
+ * more than 64 bridges are above the initiator or the target, -EINVAL, -EIO,
+ * -ENOMEM.
  */
 int iopmem_path_new(struct iopmem_function *initiator,
 		    struct iopmem_function *target, struct iopmem_path **path);
@@ -819,7 +833,7 @@ int iopmem_path_new(struct iopmem_function *initiator,
 void iopmem_path_free(struct iopmem_path *path);
 
 /**
- * iopmem_path_get_verdict() - does DMA get through?
+ * iopmem_path_get_verdict() - whether DMA gets through
  * @path: the path
  *
  * Return: one of enum iopmem_verdict.
@@ -830,8 +844,8 @@ enum iopmem_verdict iopmem_path_get_verdict(struct iopmem_path *path);
  * iopmem_verdict_text() - a verdict in a word
  * @verdict: of iopmem_path_get_verdict()
  *
- * Return: "unknown", "direct", "root-complex" or "blocked", which are constant, or
- * NULL if there is no such verdict.
+ * Return: one of the constant strings "unknown", "direct", "root-complex" and
+ * "blocked", or NULL if there is no such verdict.
  */
 const char *iopmem_verdict_text(enum iopmem_verdict verdict);
 
@@ -846,7 +860,7 @@ struct iopmem_function *
 iopmem_path_get_function(struct iopmem_path *path, unsigned int index);
 
 /**
- * enum iopmem_path_reason - what a verdict comes from
+ * enum iopmem_path_reason - the reasons for a verdict
  * @IOPMEM_REASON_SAME_FUNCTION: initiator and target are one function
  * @IOPMEM_REASON_BUS_MASTER_OFF: a function may not send requests upstream
  * @IOPMEM_REASON_MEMORY_OFF: a function does not answer to its addresses, or a
@@ -854,16 +868,16 @@ iopmem_path_get_function(struct iopmem_path *path, unsigned int index);
  * @IOPMEM_REASON_NO_IOMMU: the initiator is in no IOMMU group
  * @IOPMEM_REASON_IOMMU_TYPE: the type of the initiator's IOMMU group
  * @IOPMEM_REASON_ACS_REDIRECTS: ACS sends requests or completions upstream
- * @IOPMEM_REASON_ACS_BLOCKS: ACS makes errors of peer requests
- * @IOPMEM_REASON_ACS_UNKNOWN: it takes root to tell what ACS does
- * @IOPMEM_REASON_COMMON_BRIDGE: a bridge is above both
- * @IOPMEM_REASON_HOST_BRIDGE: only a host bridge is, or several
- * @IOPMEM_REASON_HOST_LISTED: the host bridge is known to pass it
+ * @IOPMEM_REASON_ACS_BLOCKS: ACS turns peer requests into errors
+ * @IOPMEM_REASON_ACS_UNKNOWN: reading the ACS controls needs root
+ * @IOPMEM_REASON_COMMON_BRIDGE: a bridge is above both functions
+ * @IOPMEM_REASON_HOST_BRIDGE: no bridge is above both, only host bridges are
+ * @IOPMEM_REASON_HOST_LISTED: the host bridge is known to pass peer-to-peer DMA
  * @IOPMEM_REASON_HOST_NOT_LISTED: the host bridge is not known to pass it
- * @IOPMEM_REASON_HOST_UNKNOWN: which host bridge it is cannot be told
+ * @IOPMEM_REASON_HOST_UNKNOWN: the host bridge cannot be identified
  * @IOPMEM_REASON_VIRTUAL_MACHINE: the hypervisor decides
  *
- * Further ones may come.
+ * Later versions may have more reasons.
  */
 enum iopmem_path_reason {
 	IOPMEM_REASON_SAME_FUNCTION,
@@ -896,8 +910,8 @@ int iopmem_path_get_reason(struct iopmem_path *path, unsigned int index);
  * @path: the path
  * @index: from 0 on
  *
- * Return: a line that names the function or the host bridge that it is about, or
- * NULL after the last one.
+ * Return: a line that names the function or the host bridge in question, or
+ * NULL after the last reason.
  */
 const char *iopmem_path_get_reason_text(struct iopmem_path *path,
 					unsigned int index);

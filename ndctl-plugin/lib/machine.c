@@ -80,13 +80,13 @@ int iopmem_get_lockdown(struct iopmem_ctx *ctx, const char **level)
 	return 0;
 }
 
-/* Plain or compressed, zlib sees which */
+/* Read the options. zlib detects if the file is compressed. */
 static char *kconfig_read(const char *path, size_t *len)
 {
 	char *text = malloc(KCONFIG_MAX);
 	gzFile file = gzopen(path, "rbe");
 	int n = text && file ? gzread(file, text, KCONFIG_MAX) : -1;
-	/* it says whether the end of what is compressed was seen */
+	/* gzclose() tells if gzread() has seen the end of a compressed file */
 	bool whole = file && gzclose(file) == Z_OK && n < KCONFIG_MAX;
 
 	if (n > 0 && whole && is_kconfig(text, n)) {
@@ -163,7 +163,7 @@ int memory_type(struct iopmem_ctx *ctx, uint64_t start, uint64_t last,
 				 LIST ": %s: it is there on x86 with debugfs mounted",
 				 strerror(-ctx->memtypes_rc));
 
-	/* the first that begins there */
+	/* find the first entry that does not begin before @start */
 	high = ctx->memtypes_rc;
 	while (low < high) {
 		int mid = low + (high - low) / 2;
@@ -187,7 +187,7 @@ int memory_type(struct iopmem_ctx *ctx, uint64_t start, uint64_t last,
 
 #define MODULE	"iopmem_bus"
 
-/* libkmod repeats on stderr what it returns. */
+/* By default libkmod also prints its errors to stderr. */
 static void say_nothing(void *data, int priority, const char *file, int line,
 			const char *fn, const char *format, va_list args)
 {
@@ -219,7 +219,7 @@ static void module_flag(const char *path, char wanted, bool *flag)
 	*flag = n > 0 && memchr(buf, wanted, n);
 }
 
-/* "sig_id" is there if a signature is. */
+/* modinfo's field "sig_id" exists only if the module has a signature. */
 static int module_info(struct kmod_module *mod, struct iopmem_module *m)
 {
 	struct kmod_list *info = NULL, *entry;
@@ -274,7 +274,7 @@ int iopmem_get_module(struct iopmem_ctx *ctx, struct iopmem_module *m)
 	return 0;
 }
 
-/* The parameter in @options, "ids=1af4:1110 bars=2", to be freed */
+/* The parameter's value in @options ("ids=1af4:1110 bars=2"), to be freed */
 static char *parameter(const char *options, const char *name)
 {
 	size_t len = strlen(name);
@@ -303,7 +303,7 @@ int module_parameter(struct iopmem_ctx *ctx, const char *name, char **value)
 		found = parameter(kmod_config_iter_get_value(iter), name);
 		if (!found)
 			continue;
-		/* as for the kernel, the last one counts */
+		/* the last one counts, as in the kernel */
 		free(*value);
 		*value = found;
 	}
@@ -312,7 +312,7 @@ int module_parameter(struct iopmem_ctx *ctx, const char *name, char **value)
 	return 0;
 }
 
-/* Does the file name the module? The rest of a line is white space. */
+/* Does a line of the file consist of the module's name? */
 static bool file_loads(const char *path)
 {
 	char *line = NULL;
@@ -340,7 +340,7 @@ bool module_loads_at_boot(void)
 
 	glob(places, GLOB_BRACE, NULL, &files);
 	for (i = 0; i < files.gl_pathc && !found; i++) {
-		/* of several of one name the first counts */
+		/* of several files with one name, only the first counts */
 		hidden = false;
 		for (k = 0; k < i; k++)
 			if (!strcmp(strrchr(files.gl_pathv[k], '/'),

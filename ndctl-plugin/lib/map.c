@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* A file's contents mapped for DMA, and where they are */
+/* Mapping a file's contents for DMA, and finding their addresses */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -24,12 +24,12 @@
 #define SECTOR	512
 
 /**
- * struct target - where on which BAR a file's device lies
- * @device: its name, "pmem0p1" or "dax0.1"
- * @devdax: a device DAX node, which is its own contents
- * @resource: the CPU's address of its first byte
- * @size: bytes
- * @align: what mappings of it are aligned to
+ * struct target - the device that a file is on, and its place in a BAR
+ * @device: the device's name, "pmem0p1" or "dax0.1"
+ * @devdax: the file itself is a device DAX node
+ * @resource: the CPU's address of the device's first byte
+ * @size: the device's size in bytes
+ * @align: mappings are aligned to this
  */
 struct target {
 	struct iopmem_bar *bar;
@@ -40,7 +40,7 @@ struct target {
 	uint64_t align;
 };
 
-/* DIR/ATTR, read by @number. */
+/* Read DIR/ATTR. @number parses it. */
 static int read_number(struct iopmem_ctx *ctx, const char *path,
 		       const char *dir, const char *attr,
 		       int (*number)(struct text *t, uint64_t *value),
@@ -90,7 +90,7 @@ static struct iopmem_bar *bar_of_region(struct iopmem_ctx *ctx,
 	return NULL;
 }
 
-/* Does the block device lie on others? */
+/* Is the block device made of others? */
 static bool is_stacked(const char *folder)
 {
 	char path[PATH_MAX + 16];
@@ -107,7 +107,7 @@ static bool is_stacked(const char *folder)
 	return found;
 }
 
-/* tmpfs, overlayfs, btrfs, network file systems */
+/* The error for tmpfs, overlayfs, btrfs and network file systems */
 static int no_device(struct iopmem_ctx *ctx, const char *path, uint64_t mount)
 {
 	struct libmnt_table *table = mnt_new_table_from_file("/proc/self/mountinfo");
@@ -126,7 +126,7 @@ static int no_device(struct iopmem_ctx *ctx, const char *path, uint64_t mount)
 	return -ENXIO;
 }
 
-/* The folder in sysfs of the node or of what the file system is on */
+/* The sysfs folder of the node, or of the file system's block device */
 static int find_folder(struct iopmem_ctx *ctx, const char *path,
 		       const struct statx *st, char *folder)
 {
@@ -210,8 +210,8 @@ static int target_find(struct iopmem_ctx *ctx, const char *path,
 }
 
 #define PAGEMAP		"/proc/self/pagemap"
-#define EXTENTS		128	/* a call */
-#define ENTRIES		4096	/* of pagemap, a read */
+#define EXTENTS		128	/* per call of FIEMAP */
+#define ENTRIES		4096	/* per read of pagemap */
 
 struct iopmem_extent {
 	struct iopmem_map *map;
@@ -223,8 +223,8 @@ struct iopmem_extent {
 
 /**
  * struct iopmem_map - a mapping
- * @base: what mmap(2) gave, @base_length bytes from @base_offset on
- * @offset: where the caller's part begins, @length bytes
+ * @base: the result of mmap(2): @base_length bytes from @base_offset on
+ * @offset: where the caller's @length bytes begin
  */
 struct iopmem_map {
 	struct iopmem_ctx *ctx;
@@ -240,7 +240,7 @@ struct iopmem_map {
 	size_t num_extents;
 };
 
-/* Not opened before it is known to be no device that opening does something to */
+/* Check it by O_PATH first: opening another kind of device may have effects. */
 static int open_checked(struct iopmem_map *map, unsigned int flags,
 			struct statx *st)
 {
@@ -277,7 +277,7 @@ static int open_checked(struct iopmem_map *map, unsigned int flags,
 	return fd;
 }
 
-/* A new file on ext4 may be both, and FIEMAP says nothing of encryption. */
+/* On ext4 a new file may be DAX and encrypted. FIEMAP does not tell. */
 static int check_dax(struct iopmem_map *map, const struct statx *st)
 {
 	if (!map->target.devdax && st->stx_attributes & STATX_ATTR_ENCRYPTED)
@@ -291,7 +291,7 @@ static int check_dax(struct iopmem_map *map, const struct statx *st)
 			 map->path, map->target.device);
 }
 
-/* FIEMAP gives places on that device, and nothing tells which it is. */
+/* FIEMAP gives places on the realtime device, but not which device that is. */
 static int check_realtime(struct iopmem_map *map, int fd)
 {
 	struct fsxattr attr;
@@ -304,7 +304,7 @@ static int check_realtime(struct iopmem_map *map, int fd)
 			 map->path, map->target.device);
 }
 
-/* 0 as @length: all that follows */
+/* A length of 0 becomes that of all that follows the offset. */
 static int check_range(struct iopmem_map *map, uint64_t size)
 {
 	if (!size)
@@ -342,7 +342,7 @@ static int do_map(struct iopmem_map *map, int fd)
 	return 0;
 }
 
-/* Unlike touching them, this tells in place of a signal. */
+/* Unlike an access to the pages, this returns an error and raises no signal. */
 static int populate(struct iopmem_map *map)
 {
 	const int how = map->read_only ? MADV_POPULATE_READ : MADV_POPULATE_WRITE;
@@ -398,7 +398,7 @@ static int devdax_pieces(struct iopmem_map *map, struct pieces *p)
 	return 0;
 }
 
-/* From places on the device to addresses */
+/* Turn places on the device into addresses. */
 static int resolve(struct iopmem_map *map, const struct pieces *p)
 {
 	const struct target *t = &map->target;
@@ -464,7 +464,7 @@ static int check_page(struct iopmem_map *map, const void *entries, size_t len,
 	return 0;
 }
 
-/* Every page of the extent against the page table */
+/* Compare every page of the extent with the page table. */
 static int check_extent(struct iopmem_map *map, int fd,
 			const struct iopmem_extent *e)
 {
@@ -527,8 +527,9 @@ static int find_extents(struct iopmem_map *map, int fd)
 }
 
 /*
- * Writing faults come before FIEMAP, since they allocate; reading ones after it,
- * since in a hole they would take memory.
+ * Populate for writing before FIEMAP, since it allocates blocks. Populate for
+ * reading after FIEMAP, which refuses holes: a read fault in a hole would take
+ * memory.
  */
 static int fill(struct iopmem_map *map, unsigned int flags)
 {
@@ -618,12 +619,12 @@ EXPORT bool iopmem_map_is_devdax(struct iopmem_map *map)
 	return map->target.devdax;
 }
 
-/* A read may not pass the posted writes before it, so they are there then. */
+/* A read may not pass the posted writes before it, so it waits for them. */
 EXPORT int iopmem_map_sync(struct iopmem_map *map)
 {
 	if (map->target.devdax) {
 		__sync_synchronize();
-		/* atomic, so that the compiler leaves it in */
+		/* atomic, so that the compiler does not remove it */
 		(void)__atomic_load_n((char *)iopmem_map_get_address(map),
 				      __ATOMIC_SEQ_CST);
 		return 0;

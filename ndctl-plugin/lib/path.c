@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* The way from one function to another, and whether DMA gets through */
+/* The path from one function to another, and whether DMA gets through */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,7 +9,7 @@
 #include "internal.h"
 
 #define MAX_HOPS	64
-/* two of each function, and some of the whole: there is room for all */
+/* enough: at most two for each function, and a few for the whole path */
 #define MAX_REASONS	(4 * MAX_HOPS + 8)
 
 struct reason {
@@ -31,9 +31,10 @@ struct iopmem_path {
 };
 
 /*
- * Host bridges that peer-to-peer DMA is known to pass, by the ids of the first
- * function on their root bus: from pci_p2pdma_whitelist in
- * drivers/pci/p2pdma.c of Linux 7.3. "same": only if both are below it.
+ * Host bridges that are known to pass peer-to-peer DMA, from
+ * pci_p2pdma_whitelist in drivers/pci/p2pdma.c of Linux 7.3. The ids are those
+ * of the first function on the root bus. "same": only if both functions are
+ * below this host bridge.
  */
 static const struct {
 	uint16_t vendor;
@@ -96,7 +97,7 @@ static struct iopmem_function *common_of(struct iopmem_function *a,
 	return a;
 }
 
-/* Up from the initiator to what they have in common, down to the target */
+/* Go up from the initiator to the common bridge, then down to the target. */
 static int collect(struct iopmem_path *p, struct iopmem_function *from,
 		   struct iopmem_function *to)
 {
@@ -129,14 +130,14 @@ static bool same_host(struct iopmem_function *a, struct iopmem_function *b)
 		!strcmp(a->host_bridge, b->host_bridge);
 }
 
-/* What stands for a host bridge: the first function on its root bus */
+/* The first function on the root bus. Its ids identify the host bridge. */
 static struct iopmem_function *host_function(struct iopmem_function *fn)
 {
 	struct iopmem_function *first = fn->ctx->functions, *at = fn;
 
 	while (at->parent)
 		at = at->parent;
-	/* functions are in the order of their addresses */
+	/* the functions are sorted by address */
 	while (at > first && !at[-1].has_parent && same_host(&at[-1], fn))
 		at--;
 	if (at->has_parent || !same_host(at, fn))
@@ -197,8 +198,8 @@ static bool is_end(struct iopmem_path *p, unsigned int i)
 }
 
 /*
- * As pci_bridge_has_acs_redir() in the kernel's drivers/pci/p2pdma.c, over the
- * same functions.
+ * This looks at the same functions, and at the same bits, as
+ * pci_bridge_has_acs_redir() in the kernel's drivers/pci/p2pdma.c.
  */
 static int look_at_acs(struct iopmem_path *p, bool *redirects, bool *blocks)
 {
@@ -238,7 +239,7 @@ static int look_at_acs(struct iopmem_path *p, bool *redirects, bool *blocks)
 	return unknown;
 }
 
-/* The command registers: who sends requests up, and who takes them down */
+/* Bus mastering on the way up, and memory decoding on the way down */
 static int look_at_commands(struct iopmem_path *p)
 {
 	unsigned int i;
@@ -272,7 +273,7 @@ static int look_at_commands(struct iopmem_path *p)
 	return 0;
 }
 
-/* Sets *@translates if the IOMMU has to see the initiator's requests. */
+/* Sets *@translates if the initiator's requests have to go to the IOMMU. */
 static int look_at_iommu(struct iopmem_path *p, struct iopmem_function *from,
 			 bool *translates)
 {
@@ -351,7 +352,7 @@ static int evaluate(struct iopmem_path *p, struct iopmem_function *from,
 			   "%s is above both", p->common->name);
 	}
 
-	/* bridges and processor are what it shows: nothing follows from them */
+	/* the hypervisor made up the bridges and processor that we see */
 	if (cpu_get(from->ctx)->hypervisor)
 		add_reason(p, IOPMEM_REASON_VIRTUAL_MACHINE,
 			   "in a virtual machine the hypervisor decides");

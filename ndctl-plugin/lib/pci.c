@@ -15,10 +15,10 @@
 #include "internal.h"
 
 /*
- * What the scan reads is read from sysfs here and not by libpci. That ends with
- * error() at the first attribute that it cannot read: one function that goes
- * meanwhile would hide those after it. A scan reads no configuration space either,
- * which can wake a function up.
+ * The scan reads sysfs itself and does not use libpci. libpci calls error() at
+ * the first attribute that it cannot read, so one function that is removed
+ * meanwhile would hide all functions after it. The scan does not read
+ * configuration space either, since that can wake a function up.
  */
 
 /* "0x8086" */
@@ -58,7 +58,7 @@ static int read_resource(struct iopmem_function *fn)
 	return n;
 }
 
-/* No driver link: no driver. */
+/* A function without a driver has no driver link. */
 static int read_driver(struct iopmem_function *fn)
 {
 	char buf[NAME_MAX + 1];
@@ -72,7 +72,7 @@ static int read_driver(struct iopmem_function *fn)
 	return fn->driver ? 0 : -ENOMEM;
 }
 
-/* Each entry is a link to the device's folder below its bridge's. */
+/* The entry in SYSFS_PCI is a link to a folder below that of the bridge. */
 static int read_place(struct iopmem_function *fn)
 {
 	char buf[PATH_MAX];
@@ -187,7 +187,7 @@ static void link_functions(struct iopmem_ctx *ctx)
 	}
 }
 
-/* Returns how many could not be read, or -errno. */
+/* Returns how many functions could not be read, or -errno. */
 static int functions_read(struct iopmem_ctx *ctx)
 {
 	int rc = 0, skipped = 0;
@@ -249,7 +249,7 @@ void functions_reset(struct iopmem_ctx *ctx)
 		pci_cleanup(ctx->pci);
 }
 
-/* Leaves the message as it is, unless this is the first time. */
+/* Only the first call scans and sets the context's message. */
 static void scan_once(struct iopmem_ctx *ctx)
 {
 	if (ctx->scanned)
@@ -443,7 +443,7 @@ static unsigned int read_speed(struct iopmem_function *fn, const char *attr)
 	return speed;
 }
 
-/* The kernel says 0 or 255 lanes for a link that is down. */
+/* The kernel shows 0 or 255 lanes if a link is down. */
 static int read_width(struct iopmem_function *fn, const char *attr,
 		      unsigned int *width)
 {
@@ -475,7 +475,7 @@ int iopmem_function_get_link(struct iopmem_function *fn,
 	return 0;
 }
 
-/* The first implemented one from @index on */
+/* The first implemented BAR from @index on */
 static struct iopmem_bar *bar_from(struct iopmem_function *fn,
 				   unsigned int index)
 {
@@ -527,7 +527,7 @@ bool iopmem_bar_is_64bit(struct iopmem_bar *bar)
 	return bar->res.flags & IORESOURCE_MEM_64;
 }
 
-/* No BAR lies at 0, which the kernel shows for one that it has no room for. */
+/* The kernel shows the start 0 for a BAR that it found no room for. */
 bool iopmem_bar_is_assigned(struct iopmem_bar *bar)
 {
 	return bar->res.start && !(bar->res.flags & IORESOURCE_UNSET);
@@ -580,7 +580,7 @@ iopmem_bar_get_ineligible(struct iopmem_bar *bar)
 	return IOPMEM_ELIGIBLE;
 }
 
-/* In the words of the driver's log */
+/* These are the words of the driver's log. */
 EXPORT const char *iopmem_ineligible_text(enum iopmem_ineligible reason)
 {
 	switch (reason) {
@@ -631,14 +631,14 @@ int iopmem_bar_get_mtrr_type(struct iopmem_bar *bar, const char **type)
 
 /* Configuration space and names, by libpci */
 
-/* What is shown without root, of a conventional function, and of a PCIe one */
+/* Sizes: without root, of a conventional function, of a PCIe function */
 #define CONFIG_SIZE_USER	64
 #define CONFIG_SIZE_PCI		256
 #define CONFIG_SIZE_PCIE	4096
 
 /*
- * libpci's error() must not return, and by default it ends the program. So it
- * jumps back to in_libpci(), in the thread that it is called in.
+ * libpci's error() must not return, and by default it ends the program. So the
+ * library sets one that jumps back to in_libpci() in the same thread.
  */
 struct escape {
 	jmp_buf to;
@@ -658,14 +658,14 @@ static void leave_libpci(char *format, ...)
 	longjmp(escape->to, 1);
 }
 
-/* What libpci warns of is said better by the caller. */
+/* Drop libpci's warnings: the caller reports these problems better. */
 __attribute__((format(printf, 1, 2)))
 static void say_nothing(char *format, ...)
 {
 	(void)format;
 }
 
-/* Calls @fn, which calls libpci. -EIO if libpci gives up. */
+/* Call @fn, which calls libpci. -EIO if libpci calls error(). */
 static int in_libpci(struct iopmem_ctx *ctx, void (*fn)(void *data), void *data)
 {
 	struct escape e;
@@ -689,9 +689,9 @@ static void start_libpci(void *data)
 	ctx->pci->warning = say_nothing;
 	ctx->pci->debug = say_nothing;
 	ctx->pci->method = PCI_ACCESS_SYS_BUS_PCI;
-	/* base addresses as the registers have them, not as the CPU sees them */
+	/* read base addresses from the registers: these are bus addresses */
 	ctx->pci->buscentric = 1;
-	/* names from pci.ids only: no cache in the user's home, no network */
+	/* names from pci.ids only: no cache in the home folder, no network */
 	ctx->pci->id_lookup_mode = PCI_LOOKUP_NO_HWDB;
 	pci_init(ctx->pci);
 }
@@ -725,7 +725,7 @@ static void look_up_name(void *data)
 				    fn->vendor, fn->device);
 }
 
-/* To be freed; NULL if pci.ids does not know it, or there is none */
+/* To be freed. NULL if pci.ids is missing or does not have the name. */
 static char *name_of(struct iopmem_function *fn, int what)
 {
 	struct name_job job = { .fn = fn, .what = what };
@@ -734,7 +734,7 @@ static char *name_of(struct iopmem_function *fn, int what)
 	if (ctx->names_failed || libpci_get(ctx))
 		return NULL;
 	if (in_libpci(ctx, look_up_name, &job)) {
-		/* pci.ids is broken: it would be read again for each name */
+		/* do not read a broken pci.ids again for each name */
 		ctx->names_failed = true;
 		return NULL;
 	}
@@ -802,8 +802,8 @@ struct config_job {
 };
 
 /*
- * Without root there are 64 bytes; with it 256, or 4096 for PCIe. Each dword
- * is a round trip to the function: no more of them than asked for.
+ * A user can read 64 bytes, root 256, or 4096 for PCIe. Each dword is a round
+ * trip to the function, so read no more than was asked for.
  */
 static void read_config(void *data)
 {
@@ -828,7 +828,7 @@ static void read_config(void *data)
 			break;
 		fn->config_len = steps[i];
 	}
-	/* from here on libpci takes it from there */
+	/* now libpci reads from fn->config */
 	pci_setup_cache(fn->pci, fn->config, fn->config_len);
 }
 
@@ -854,7 +854,7 @@ static int config_read(struct iopmem_function *fn, int want)
 	return fn->config_len;
 }
 
-/* Have the first @want bytes, or as many as there are; their number or -errno */
+/* Read the first @want bytes, or all there are. Returns how many, or -errno. */
 static int config_get(struct iopmem_function *fn, int want)
 {
 	if (fn->config_tried < want && fn->config_len >= 0) {
@@ -882,7 +882,7 @@ static void find_cap(void *data)
 	job->cap = pci_find_cap(job->dev, job->id, job->type);
 }
 
-/* libpci stops where a list goes wrong: then its last entry points on. */
+/* If a list is broken, libpci stops there, and its last entry points on. */
 static bool is_list_broken(struct iopmem_function *fn, unsigned int type)
 {
 	unsigned int next, least = 64, len = fn->config_len;
@@ -905,13 +905,13 @@ static bool is_list_broken(struct iopmem_function *fn, unsigned int type)
 	}
 	if (!next)
 		return false;
-	/* a list of extended ones may end in an entry that is all zeros */
+	/* a list of extended capabilities may end in an entry of zeros */
 	return next < least || next + 4 > len || pci_read_long(fn->pci, next);
 }
 
 /*
- * The offset of a capability. -ENOENT if there is none, -EACCES if it takes root
- * to tell, -EBADMSG if the list is broken.
+ * The offset of a capability. -ENOENT if there is none, -EACCES if this needs
+ * root, -EBADMSG if the list is broken.
  */
 static int find_capability(struct iopmem_function *fn, unsigned int type,
 			   unsigned int id)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the command of this project has of the library beyond its ABI: it is linked
- * with the library's objects. Nothing of it is exported, and nothing promised.
+ * What the command ndctl-iopmem uses of the library beyond its ABI. The command
+ * is linked with the library's objects. The library does not export these, and
+ * they may change at any time.
  */
 #ifndef _IOPMEM_PRIVATE_H_
 #define _IOPMEM_PRIVATE_H_
@@ -15,18 +16,18 @@ struct ndctl_bus;
 
 /* machine.c */
 
-/* As the processor tells. false if it does not tell. */
+/* Does the processor report a hypervisor? */
 bool iopmem_is_virtual_machine(struct iopmem_ctx *ctx);
 
 /*
- * iopmem_get_lockdown - "none", "integrity" or "confidentiality" into *@level
+ * iopmem_get_lockdown - set *@level to "none", "integrity" or "confidentiality"
  * Errors: -ENOENT if the kernel has no lockdown, -EACCES.
  */
 int iopmem_get_lockdown(struct iopmem_ctx *ctx, const char **level);
 
 /*
- * iopmem_get_kernel_option - of the running kernel, as in "FS_DAX"
- * 'y', 'm' or 'n'. Errors: -ENOENT if its options are nowhere to be read.
+ * iopmem_get_kernel_option - an option of the running kernel, as in "FS_DAX"
+ * Returns 'y', 'm' or 'n'. Errors: -ENOENT if no file has the options.
  */
 int iopmem_get_kernel_option(struct iopmem_ctx *ctx, const char *name);
 
@@ -36,7 +37,7 @@ int iopmem_get_kernel_option(struct iopmem_ctx *ctx, const char *name);
  * @found: modprobe finds it for the running kernel
  * @builtin: it is part of the kernel's image
  * @has_signature: its file is signed
- * @taints_unsigned: the kernel did not accept a signature when it was loaded
+ * @taints_unsigned: it taints the kernel, since it has no valid signature
  * @must_be_signed: the kernel loads only signed modules
  */
 struct iopmem_module {
@@ -48,7 +49,7 @@ struct iopmem_module {
 	bool must_be_signed;
 };
 
-/* Errors: -ENOMEM, or what keeps the file from being read. */
+/* Errors: -ENOMEM, or the error of reading the module's file. */
 int iopmem_get_module(struct iopmem_ctx *ctx, struct iopmem_module *module);
 
 /* pci.c */
@@ -68,7 +69,7 @@ iopmem_function_get_next_sibling(struct iopmem_function *fn);
 	     child = iopmem_function_get_next_sibling(child))
 
 struct iopmem_ctx *iopmem_function_get_ctx(struct iopmem_function *fn);
-/* 0 to 0xffffffff, 0 to 255, 0 to 31, 0 to 7 */
+/* The parts of the address: up to 0xffffffff, 255, 31 and 7 */
 unsigned int iopmem_function_get_domain(struct iopmem_function *fn);
 unsigned int iopmem_function_get_bus_number(struct iopmem_function *fn);
 unsigned int iopmem_function_get_device_number(struct iopmem_function *fn);
@@ -77,16 +78,16 @@ unsigned int iopmem_function_get_function_number(struct iopmem_function *fn);
 unsigned int iopmem_function_get_class(struct iopmem_function *fn);
 
 /*
- * Where the function sits: the bridge above it, or NULL on a root bus; the name
- * of its host bridge ("pci0000:00"), or NULL if sysfs shows none.
+ * The bridge above the function, or NULL on a root bus; the name of its host
+ * bridge ("pci0000:00"), or NULL if sysfs shows none.
  */
 struct iopmem_function *
 iopmem_function_get_parent(struct iopmem_function *fn);
 const char *iopmem_function_get_host_bridge(struct iopmem_function *fn);
-/* A PCI-to-PCI bridge, by its class: root port, switch port, bridge */
+/* By its class: root port, switch port or another PCI-to-PCI bridge? */
 bool iopmem_function_is_bridge(struct iopmem_function *fn);
 
-/* -ENODATA if the machine says none, or there is no such attribute */
+/* -ENODATA if the function has no node, or there is no such attribute */
 int iopmem_function_get_numa_node(struct iopmem_function *fn);
 /* Number of the IOMMU group, or -ENODATA if there is none */
 int iopmem_function_get_iommu_group(struct iopmem_function *fn);
@@ -95,8 +96,8 @@ int iopmem_function_get_iommu_group(struct iopmem_function *fn);
  * struct iopmem_link - the PCIe link of a function
  * @speed: in units of 0.1 GT/s (25, 50, 80, 160, ...), 0 if the link is down
  * @width: number of lanes, 0 if the link is down
- * @max_speed: the most that the function can
- * @max_width: the most that the function can
+ * @max_speed: the highest speed that the function supports
+ * @max_width: the largest width that the function supports
  */
 struct iopmem_link {
 	unsigned int speed;
@@ -110,37 +111,38 @@ int iopmem_function_get_link(struct iopmem_function *fn,
 			     struct iopmem_link *link);
 
 /*
- * The next four are from the configuration space, which is read once a context.
+ * The next four read the configuration space, but only once for each context.
  * Errors: -ENODEV if the function does not answer, -EACCES, -EIO, -ENOMEM.
  */
 
 /*
  * iopmem_function_is_bus_master - may the function start DMA now?
- * 1 or 0, or an error.
+ * Returns 1 or 0, or an error.
  */
 int iopmem_function_is_bus_master(struct iopmem_function *fn);
 
 /*
- * iopmem_function_is_initiator - could it be the one that does the DMA?
+ * iopmem_function_is_initiator - could the function be an initiator?
  *
- * 1 for a function that is no bridge and whose Bus Master bit is set, or whose
- * class is mass storage (01), network (02), display (03), co-processor (0b40) or
- * accelerator (12). 0 else, or an error.
+ * Returns 1 if it is no bridge, and either its Bus Master bit is set, or its
+ * class is mass storage (01), network (02), display (03), co-processor (0b40)
+ * or accelerator (12). Otherwise 0, or an error.
  */
 int iopmem_function_is_initiator(struct iopmem_function *fn);
 
 /*
  * iopmem_function_is_memory_on - does it answer to the addresses in its BARs?
- * Of a bridge: does it pass requests downstream? 1 or 0, or an error.
+ * If it is a bridge: does it pass requests downstream? Returns 1 or 0, or an
+ * error.
  */
 int iopmem_function_is_memory_on(struct iopmem_function *fn);
 
 /**
  * enum iopmem_port - Device/Port Type of the PCI Express Capabilities register
- * @IOPMEM_PORT_ENDPOINT: an endpoint; 1, 9 and 10 are others
+ * @IOPMEM_PORT_ENDPOINT: endpoint; 1, 9 and 10 are other kinds of endpoints
  * @IOPMEM_PORT_ROOT: root port
- * @IOPMEM_PORT_UPSTREAM: of a switch, towards the root
- * @IOPMEM_PORT_DOWNSTREAM: of a switch, towards a device
+ * @IOPMEM_PORT_UPSTREAM: upstream port of a switch
+ * @IOPMEM_PORT_DOWNSTREAM: downstream port of a switch
  * @IOPMEM_PORT_TO_PCI: bridge to conventional PCI
  * @IOPMEM_PORT_FROM_PCI: bridge from conventional PCI
  */
@@ -155,8 +157,8 @@ enum iopmem_port {
 
 /*
  * iopmem_function_get_port_type - one of enum iopmem_port, or another value
- * Errors: as above, -ENOENT if it has none, -EBADMSG if its list of capabilities
- * is broken.
+ * Errors: as above, -ENOENT if it has no PCI Express capability, -EBADMSG if
+ * its list of capabilities is broken.
  */
 int iopmem_function_get_port_type(struct iopmem_function *fn);
 
@@ -171,8 +173,8 @@ int iopmem_function_get_port_type(struct iopmem_function *fn);
 
 /**
  * struct iopmem_acs - Access Control Services
- * @capability: what the function has
- * @control: what is switched on
+ * @capability: the services that the function implements
+ * @control: the services that are switched on
  */
 struct iopmem_acs {
 	uint16_t capability;
@@ -183,11 +185,11 @@ struct iopmem_acs {
 int iopmem_function_get_acs(struct iopmem_function *fn, struct iopmem_acs *acs);
 
 /*
- * iopmem_function_get_iommu_type - what the IOMMU does for its group
+ * iopmem_function_get_iommu_type - what the IOMMU does for the function's group
  *
- * Sets *@type to "DMA" or "DMA-FQ" (addresses are translated), "identity"
- * (they are not), "unmanaged" (user space translates), "blocked" or "unknown".
- * Errors: -ENOENT if it is in no group, -EINVAL.
+ * Sets *@type to "DMA" or "DMA-FQ" (addresses are translated), "identity" (they
+ * are not), "unmanaged" (user space translates), "blocked" or "unknown".
+ * Errors: -ENOENT if the function is in no group, -EINVAL.
  */
 int iopmem_function_get_iommu_type(struct iopmem_function *fn,
 				   const char **type);
@@ -200,20 +202,20 @@ bool iopmem_bar_is_assigned(struct iopmem_bar *bar);
 /*
  * iopmem_bar_get_memory_type - how the kernel maps the BAR
  *
- * Sets *@type to what x86's list of memory types has within the BAR:
+ * Sets *@type to the entry for the BAR in x86's list of memory types:
  * "write-combining", "write-back", "uncached", "uncached-minus",
- * "write-through", "write-protected", or "mixed" if it has several.
- * Errors: -ENXIO if nothing maps it, -EACCES if it takes root to tell, -ENOENT
+ * "write-through", "write-protected", or "mixed" if there are several.
+ * Errors: -ENXIO if nothing maps the BAR, -EACCES if this needs root, -ENOENT
  * if there is no such list (no debugfs, not x86).
  */
 int iopmem_bar_get_memory_type(struct iopmem_bar *bar, const char **type);
 
 /*
- * iopmem_bar_get_mtrr_type - what the MTRRs make of the BAR
+ * iopmem_bar_get_mtrr_type - the memory type that the MTRRs give the BAR
  *
  * The words are those of iopmem_bar_get_memory_type(). x86 only.
- * Errors: -ENXIO if it is left to their default type, which /proc/mtrr does not
- * show; -ENOENT if there is no /proc/mtrr, or nothing in it.
+ * Errors: -ENXIO if no MTRR covers the BAR, so that it has the default type,
+ * which /proc/mtrr does not show; -ENOENT if /proc/mtrr is missing or empty.
  */
 int iopmem_bar_get_mtrr_type(struct iopmem_bar *bar, const char **type);
 
@@ -224,9 +226,10 @@ struct ndctl_bus *iopmem_function_get_ndctl_bus(struct iopmem_function *fn);
 struct iopmem_bar *iopmem_region_get_bar(struct iopmem_region *region);
 
 /*
- * iopmem_bar_is_cached - does the driver take it for RAM, to be mapped cacheable?
+ * iopmem_bar_is_cached - does the driver know that the card is RAM?
  *
- * From the region's attribute "cached"; false where the BAR has no region.
+ * Then it maps the BAR write-back. The region's attribute "cached" tells this.
+ * Returns false if the BAR has no region.
  */
 bool iopmem_bar_is_cached(struct iopmem_bar *bar);
 
@@ -235,7 +238,7 @@ bool iopmem_bar_is_cached(struct iopmem_bar *bar);
  * @IOPMEM_LABELS_NONE: the region is label-less
  * @IOPMEM_LABELS_BLANK: nothing has been written to it yet
  * @IOPMEM_LABELS_VALID: it has a good index
- * @IOPMEM_LABELS_DAMAGED: it has an index, and no good one
+ * @IOPMEM_LABELS_DAMAGED: it has an index, but no good one
  */
 enum iopmem_labels {
 	IOPMEM_LABELS_NONE,
@@ -246,8 +249,9 @@ enum iopmem_labels {
 
 /*
  * iopmem_region_get_labels - one of enum iopmem_labels
- * Reads the label area's start through /dev/nmemX.
- * Errors: -EACCES if it takes root to tell, -ENOENT if that is not there, -EIO.
+ *
+ * This reads the start of the label area through /dev/nmemX.
+ * Errors: -EACCES if this needs root, -ENOENT if the node is missing, -EIO.
  */
 int iopmem_region_get_labels(struct iopmem_region *region);
 
@@ -258,19 +262,22 @@ uint64_t iopmem_extent_get_bar_offset(struct iopmem_extent *extent);
 
 /* path.c */
 
-/* The version of Linux from whose source the known host bridges are */
+/* The version of Linux whose source lists the known host bridges */
 #define IOPMEM_KNOWN_GOOD_KERNEL	"7.3"
 
-/* The nearest function above, or in, both; NULL if that is a host bridge. */
+/*
+ * The lowest function that is above both, or is one of them; NULL if only a
+ * host bridge is.
+ */
 struct iopmem_function *iopmem_path_get_common(struct iopmem_path *path);
 
 /* boot.c */
 
 /**
- * struct iopmem_rule - has udev have iopmem take functions when they appear
- * @address: of the only one, or ""
- * @vendor: a function with another one is not taken
- * @device: the same
+ * struct iopmem_rule - a udev rule that binds functions when they appear
+ * @address: the only function that the rule is for, or ""
+ * @vendor: the rule is only for functions with this vendor id
+ * @device: the rule is only for functions with this device id
  */
 struct iopmem_rule {
 	char address[24];
@@ -279,33 +286,36 @@ struct iopmem_rule {
 };
 
 /*
- * iopmem_get_rules - those that are there, as long as the context is
- * Their number, or an error of open(2).
+ * iopmem_get_rules - set *@rules to the rules that exist
+ *
+ * They are valid as long as the context is. Returns their number, or an error
+ * of open(2).
  */
 int iopmem_get_rules(struct iopmem_ctx *ctx, const struct iopmem_rule **rules);
 bool iopmem_rule_is_for(const struct iopmem_rule *rule,
 			struct iopmem_function *fn);
 
-/* Could they be changed? Errors: -ENOENT, -EACCES, -EROFS, -EINVAL. */
+/* Can the rules be changed? Errors: -ENOENT, -EACCES, -EROFS, -EINVAL. */
 int iopmem_check_rules(struct iopmem_ctx *ctx);
 /*
- * Add these, once each, or take them out, on the disk. The context does not see
- * the change.
+ * Add these rules to the file, each once, or remove them from it. The context
+ * does not see the change.
  */
 int iopmem_change_rules(struct iopmem_ctx *ctx, const struct iopmem_rule *rules,
 			int n, bool add);
 
-/* The driver that driverctl(8) has saved for it, to be freed, or NULL */
+/* Set *@driver to what driverctl(8) has saved for @fn, to be freed, or NULL. */
 int iopmem_function_get_driverctl(struct iopmem_function *fn, char **driver);
 
 /**
- * enum iopmem_boot - why iopmem takes a function at each boot
- * @IOPMEM_BOOT_NONE: it does not
- * @IOPMEM_BOOT_RULE: there is a rule
- * @IOPMEM_BOOT_DRIVERCTL: driverctl(8) has saved it
- * @IOPMEM_BOOT_OWN: the driver has its ids by itself
- * @IOPMEM_BOOT_IDS: ids= in modprobe.d names it, and the module is loaded
- * @IOPMEM_BOOT_IDS_NOT_LOADED: it does not: the module is not loaded
+ * enum iopmem_boot - why a function is bound to iopmem at each boot
+ * @IOPMEM_BOOT_NONE: it is not bound
+ * @IOPMEM_BOOT_RULE: there is a rule for it
+ * @IOPMEM_BOOT_DRIVERCTL: driverctl(8) has saved iopmem for it
+ * @IOPMEM_BOOT_OWN: the driver's own id table has its ids
+ * @IOPMEM_BOOT_IDS: ids= in modprobe.d names it, and the module is loaded then
+ * @IOPMEM_BOOT_IDS_NOT_LOADED: it is not bound, although ids= in modprobe.d
+ *	names it: nothing loads the module
  */
 enum iopmem_boot {
 	IOPMEM_BOOT_NONE,
@@ -316,18 +326,21 @@ enum iopmem_boot {
 	IOPMEM_BOOT_IDS_NOT_LOADED,
 };
 
-/* One of these, or an error of open(2) */
+/* One of enum iopmem_boot, or an error of open(2) */
 int iopmem_function_get_boot(struct iopmem_function *fn);
 
 /* bind.c */
 
 /*
- * Where a function was: its driver and driver_override. It has a reference on its
- * context.
+ * The former driver and driver_override of a function. It holds a reference to
+ * its context.
  */
 struct iopmem_binding;
 
-/* As iopmem_function_bind(). @before: if not NULL, where it was, to be freed */
+/*
+ * As iopmem_function_bind(). @before, if it is not NULL, is set to the former
+ * binding, to be freed.
+ */
 int iopmem_binding_bind(struct iopmem_function *fn, unsigned int flags,
 			struct iopmem_binding **before);
 /* As iopmem_function_unbind() */
@@ -336,8 +349,8 @@ int iopmem_binding_unbind(struct iopmem_function *fn, unsigned int flags,
 const char *iopmem_binding_get_driver(struct iopmem_binding *binding);
 
 /*
- * iopmem_binding_restore - put the function back to where it was
- * Errors: as of binding and unbinding.
+ * iopmem_binding_restore - give the function its former driver again
+ * Errors: as for binding and unbinding.
  */
 int iopmem_binding_restore(struct iopmem_binding *binding);
 void iopmem_binding_free(struct iopmem_binding *binding);

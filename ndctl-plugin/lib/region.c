@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Which nd region is made of which BAR, and what it tells of the BAR */
+/* Which nd region belongs to which BAR, and what it tells about the BAR */
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -113,7 +113,7 @@ iopmem_region_get_ndctl(struct iopmem_region *region)
 	return region->ndctl;
 }
 
-/* Only of a region, and only for root */
+/* This needs a region, and root. */
 static int address_from_region(struct iopmem_bar *bar, uint64_t *address)
 {
 	struct iopmem_function *fn = bar->fn;
@@ -154,7 +154,7 @@ EXPORT int iopmem_bar_get_bus_address(struct iopmem_bar *bar,
 	rc = bar_register(bar, address);
 	if (rc || *address)
 		return rc;
-	/* the registers of a virtual function say nothing */
+	/* the BAR registers of a virtual function are empty */
 	return address_from_region(bar, address);
 }
 
@@ -169,7 +169,7 @@ bool iopmem_bar_is_cached(struct iopmem_bar *bar)
 	return sysfs_read(path, buf, sizeof(buf)) > 0 && buf[0] == '1';
 }
 
-/* As the driver does: is there the signature of an index block? */
+/* Is there the signature of an index block? The driver looks the same way. */
 static bool has_index(struct ndctl_cmd *cmd)
 {
 	static const char sig[16] = "NAMESPACE_INDEX";
@@ -199,7 +199,7 @@ int iopmem_region_get_labels(struct iopmem_region *region)
 	if (!ndctl_dimm_is_cmd_supported(dimm, ND_CMD_GET_CONFIG_DATA))
 		return IOPMEM_LABELS_NONE;
 
-	/* libndctl says little about why */
+	/* check access here, since libndctl says little about the reason */
 	snprintf(path, sizeof(path), "/dev/%s", ndctl_dimm_get_devname(dimm));
 	if (access(path, R_OK | W_OK) && errno == ENOENT)
 		return set_error(fn->ctx, -ENOENT,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Who uses a function: mounts, swap, devices made of its own, processes */
+/* Who uses a function: mounts, swap, stacked devices, processes */
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -33,8 +33,8 @@ struct iopmem_user {
 
 /**
  * struct iopmem_users - what a search has found
- * @first: in the order in which they were found
- * @last: where the next one is linked to
+ * @first: the first user, in the order of finding
+ * @last: where to link the next one
  * @unreadable: processes that could not be looked into
  */
 struct iopmem_users {
@@ -44,7 +44,7 @@ struct iopmem_users {
 	unsigned int unreadable;
 };
 
-/* A device that the function's driver has made, or one made of such */
+/* A device of the function's driver, or one that is made of such devices */
 struct device {
 	struct device *next;
 	bool block;
@@ -55,12 +55,12 @@ struct device {
 
 /**
  * struct search - one search for users
- * @known: the users, as a tree of search.h, so that each is found once
- * @devices: all of them, @last_device is where the next one is linked to
- * @by_number: the same, as a tree
+ * @known: the users, as a tree of search.h, so that each is listed once
+ * @devices: all devices; @last_device is where to link the next one
+ * @by_number: all devices, as a tree
  * @namespaces: mount namespaces whose mounts were looked at, as a tree
- * @foreign: the caller's own has been
- * @rc: -ENOMEM if that has happened
+ * @foreign: the caller's own namespace is done, the next ones are others
+ * @rc: 0, or the error that ends the search
  */
 struct search {
 	struct iopmem_function *fn;
@@ -79,7 +79,7 @@ static int compare(uint64_t a, uint64_t b)
 	return a < b ? -1 : a > b;
 }
 
-/* A mount is seen from several namespaces, with a process of each. */
+/* Ignore a mount's process: the same mount shows in several namespaces. */
 static int compare_users(const void *a, const void *b)
 {
 	const struct iopmem_user *x = a, *y = b;
@@ -116,7 +116,7 @@ static void keep(void *node)
 	(void)node;
 }
 
-/* Puts @key into the tree. false if there is such a one, or no memory. */
+/* Put @key into the tree. False if an equal one is there, or without memory. */
 static bool add_to(struct search *s, void **tree, void *key,
 		   int (*order)(const void *a, const void *b))
 {
@@ -138,7 +138,7 @@ static void add_user(struct search *s, const struct iopmem_user *u,
 		     const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* Once only */
+/* Add a user, unless it is known already. */
 static void add_user(struct search *s, const struct iopmem_user *u,
 		     const char *format, ...)
 {
@@ -227,7 +227,7 @@ static bool is_block(const char *path)
 		!strcmp(subsystem, "block");
 }
 
-/* What is made of a block device: dm, md and the like */
+/* The devices that are made of a block device: dm, md and others */
 static void look_at_holders(struct search *s, const char *path,
 			    const char *name)
 {
@@ -256,8 +256,8 @@ static void look_at_holders(struct search *s, const char *path,
 }
 
 /*
- * An NVMe drive's block device may be that of one path to it, hidden:
- * nvme0c1n1. What programs open is nvme0n1, which lies elsewhere.
+ * The block device below an NVMe function may be hidden and stand for one path
+ * to the drive: nvme0c1n1. Programs open nvme0n1, which is elsewhere in sysfs.
  */
 static void look_behind_hidden(struct search *s, const char *name)
 {
@@ -289,7 +289,7 @@ static void look_at_interface(struct search *s, const char *path,
 		add_user(s, &u, "network interface %s is up", name);
 }
 
-/* The folder @path is a device, called @name? And what is below it? */
+/* Is the folder @path, called @name, a device? Which devices are below it? */
 static void walk(struct search *s, const char *path, const char *name)
 {
 	const char *parent = path + strlen(path) - strlen(name) - 1;
@@ -332,8 +332,9 @@ static void walk(struct search *s, const char *path, const char *name)
 }
 
 /*
- * Loop devices: the kernel neither lists them as holders, nor claims for them
- * what they are made of, nor shows a process that has it open.
+ * Loop devices need a search of their own. The kernel does not list them as
+ * holders, does not claim their backing device, and shows no process that has
+ * that open.
  */
 static void look_at_loops(struct search *s)
 {
@@ -366,7 +367,7 @@ static void look_at_loops(struct search *s)
 	closedir(dir);
 }
 
-/* Who has a function by VFIO opens the node of its group. */
+/* A program that uses a function by VFIO opens the node of its group. */
 static void look_at_vfio(struct search *s)
 {
 	int group = iopmem_function_get_iommu_group(s->fn);
@@ -383,7 +384,7 @@ static void look_at_vfio(struct search *s)
 
 /* Mounts and swap */
 
-/* @pid, if not 0: in its mount namespace, which is not ours */
+/* @pid: a process in the mount namespace, or 0 if that is the caller's own */
 static void look_at_mounts(struct search *s, const char *path, int pid,
 			   const char *process)
 {
@@ -455,7 +456,7 @@ static bool denied(int error)
 	return error == EACCES || error == EPERM;
 }
 
-/* A link in /proc: is it to one of the devices, or to a file on one? */
+/* Does a link in /proc lead to one of the devices, or to a file on one? */
 static int look_at_link(struct search *s, const struct process *p, int at,
 			const char *name, const char *how)
 {
@@ -465,7 +466,7 @@ static int look_at_link(struct search *s, const struct process *p, int at,
 	struct statx st;
 	ssize_t n;
 
-	/* not to wait for a server that has gone */
+	/* do not wait for a network server that does not answer */
 	if (statx(at, name, AT_STATX_DONT_SYNC, STATX_TYPE, &st))
 		return denied(errno) ? -EACCES : 0;
 	if (S_ISBLK(st.stx_mode) || S_ISCHR(st.stx_mode))
@@ -561,7 +562,7 @@ static void look_at_processes(struct search *s)
 	bool found = false;
 	DIR *dir;
 
-	/* ours first: the others' mounts are marked */
+	/* the caller's own namespace first: mounts in others name a process */
 	look_at_namespace(s, &self);
 	s->foreign = true;
 	dir = opendir("/proc");
@@ -572,12 +573,12 @@ static void look_at_processes(struct search *s)
 		}
 	if (dir)
 		closedir(dir);
-	/* that would be no users: at least this process is there */
+	/* at least this process must be there, so /proc is not to be trusted */
 	if (!s->rc && !found)
 		s->rc = -ENOENT;
 }
 
-/* The last resort: who has a block device for itself keeps others out. */
+/* The last resort: a claimed block device cannot be opened with O_EXCL. */
 static void look_at_claims(struct search *s)
 {
 	const struct device *d;
@@ -672,7 +673,7 @@ void users_describe(struct iopmem_users *users, char *buf, size_t size)
 		left++;
 	buf[0] = 0;
 	for (u = users->first; u; u = u->next, left--) {
-		/* room for the last words */
+		/* leave room for "N more" */
 		if (at + strlen(u->text) + 32 > size) {
 			snprintf(buf + at, size - at, "%s%zu more",
 				 at ? ", " : "", left);

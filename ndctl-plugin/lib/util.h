@@ -13,7 +13,7 @@ struct iopmem_ctx;
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
-/* Either may be NULL. */
+/* Both may be NULL. */
 static inline bool same_string(const char *a, const char *b)
 {
 	return a && b ? !strcmp(a, b) : a == b;
@@ -32,34 +32,34 @@ void log_message(struct iopmem_ctx *ctx, int priority, const char *file,
 		 int line, const char *fn, const char *format, ...)
 	__attribute__((format(printf, 6, 7)));
 
-/* References. With the last one context.c frees all that belongs to it. */
+/* When the last reference is dropped, context.c frees the context. */
 struct iopmem_ctx *context_get(struct iopmem_ctx *ctx);
 struct iopmem_ctx *context_put(struct iopmem_ctx *ctx);
 
-/* The whole of a small file without its last newline; its length or -errno. */
+/* Read a small file without its last newline. Returns the length, or -errno. */
 int sysfs_read(const char *path, char *buf, size_t size);
-/* The same of the file @attr in the folder @dir */
+/* The same for the file @attr in the folder @dir */
 int sysfs_read_attr(const char *dir, const char *attr, char *buf, size_t size);
 /*
- * The last component of a link's target, as the name of a driver, a group or a
- * subsystem is; its length or -errno.
+ * Read the last component of a link's target, for instance the name of a
+ * driver, a group or a subsystem. Returns its length, or -errno.
  */
 int sysfs_read_link(const char *dir, const char *link, char *buf, size_t size);
-/* All of a file of any length, to be freed. */
+/* Read a file of any length into *@buf, to be freed. */
 int sysfs_read_all(const char *path, char **buf, size_t *len);
 
-/* A text that need not end in a NUL: what is understood is taken off its front. */
+/* A text that need not end in a NUL. Parsing takes what fits off its front. */
 struct text {
 	const char *at;
 	const char *end;
 };
 
-/* Hexadecimal of @min to @max digits, without "0x". */
+/* A hexadecimal number of @min to @max digits, without "0x" */
 int text_hex(struct text *t, int min, int max, uint64_t *value);
 int text_dec(struct text *t, uint64_t max, uint64_t *value);
 bool text_char(struct text *t, char c);
 bool text_word(struct text *t, const char *word);
-/* The same with "0x" before the digits. */
+/* A hexadecimal number with "0x" */
 int text_0x(struct text *t, uint64_t *value);
 /* Cut the first line off; false at the end. */
 bool text_line(struct text *t, struct text *line);

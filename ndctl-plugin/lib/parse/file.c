@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Where a file's contents are */
+/* The places and addresses of a file's contents */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,10 +8,10 @@
 
 #include "parse.h"
 
-/* What an extent may have without its place meaning anything else */
+/* Flags that do not change what an extent's place means */
 #define HARMLESS	(FIEMAP_EXTENT_LAST | FIEMAP_EXTENT_MERGED)
 
-/* The flags that imply others come before them. */
+/* A flag that implies another comes before it, since the first match counts. */
 static const struct {
 	uint32_t flag;
 	const char *why;
@@ -66,7 +66,7 @@ static const char *refusal(uint32_t flags)
 	return NULL;
 }
 
-/* What is contiguous on the device becomes one. */
+/* Add an extent. If it follows the last piece on the device, extend that. */
 static int add(struct pieces *p, const struct fiemap_extent *e)
 {
 	uint64_t skip = p->at - e->fe_logical, length = e->fe_length - skip;
@@ -150,7 +150,7 @@ int parse_pagemap(const void *buf, size_t len, size_t index,
 	       sizeof(entry));
 	if (!(entry & PRESENT))
 		return -ENXIO;
-	/* shown to those who may not see addresses */
+	/* the kernel shows 0 to those who may not see addresses */
 	if (!(entry & FRAME))
 		return -EPERM;
 	if ((entry & FRAME) > UINT64_MAX / page_size)

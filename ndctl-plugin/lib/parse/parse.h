@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Parsers of what comes from outside. They touch nothing but the given buffer,
- * which need not end in a NUL: each is fuzzed. They return -EINVAL for what is
- * malformed, unless said otherwise.
+ * Parsers of input from outside. Each is fuzzed, so it reads nothing but the
+ * given buffer, which need not end in a NUL. A parser returns -EINVAL for
+ * malformed input, unless its comment says otherwise.
  */
 #ifndef _IOPMEM_PARSE_H_
 #define _IOPMEM_PARSE_H_
@@ -25,8 +25,8 @@
  * struct cpu - what /proc/cpuinfo tells
  * @hypervisor: in a virtual machine
  * @zen: AMD family 17h or later
- * @address_bits: of a physical address for which x86 can have struct pages and a
- *	direct map at most, 64 if the text does not tell
+ * @address_bits: up to so many bits of a physical address x86 can have struct
+ *	pages and a direct map; 64 if the text does not tell
  */
 struct cpu {
 	bool hypervisor;
@@ -43,18 +43,18 @@ struct memtype {
 	const char *type;	/* a constant */
 };
 
-/* Sets *@list, to be freed, sorted by start; returns the number. */
+/* Set *@list, to be freed, sorted by start. Returns the number of entries. */
 int parse_memtypes(const char *buf, size_t len, struct memtype **list);
 
 /* /proc/mtrr, in the words of the list of memory types */
 
-/* Sets *@list, to be freed, in the order of the text; returns the number. */
+/* Set *@list, to be freed, in the order of the text. Returns the number. */
 int parse_mtrrs(const char *buf, size_t len, struct memtype **list);
-/* -ENXIO if none of them covers anything of it: it has the default type. */
+/* -ENXIO if no MTRR covers any part of the range: it has the default type. */
 int mtrrs_type(const struct memtype *list, int n, uint64_t start, uint64_t last,
 	       const char **type);
 
-/* What follows the priority and the like in a record of /dev/kmsg */
+/* The message in a record of /dev/kmsg, after its priority and other fields */
 int parse_kmsg(const char *buf, size_t len, struct text *message);
 
 /* sysfs.c */
@@ -69,12 +69,12 @@ struct address {
 int parse_address(const char *buf, size_t len, struct address *a);
 int address_compare(const struct address *a, const struct address *b);
 
-/* The same, and "BB:DD.F", which is in domain 0. */
+/* As parse_address(). Also accepts "BB:DD.F", which is in domain 0. */
 int parse_short_address(const char *buf, size_t len, struct address *a);
 
 /*
- * Where a function sits, from its link in /sys/bus/pci/devices: the bridge
- * above (has_parent), and the name of the host bridge within @buf.
+ * What the link of a function in /sys/bus/pci/devices tells: the bridge above
+ * it, if has_parent, and the name of the host bridge, which points into @buf.
  */
 struct place {
 	bool has_parent;
@@ -85,7 +85,7 @@ struct place {
 
 int parse_place(const char *buf, size_t len, struct place *p);
 
-/* The attribute "resource", the first six lines */
+/* A line of the attribute "resource". The first six are the BARs. */
 struct resource {
 	uint64_t start;
 	uint64_t end;
@@ -103,10 +103,11 @@ int parse_link_speed(const char *buf, size_t len, unsigned int *speed);
 int parse_iommu_type(const char *buf, size_t len, const char **type);
 
 /*
- * A block or character device's folder, without links
+ * The path of a block or character device's folder, without links
  *
- * The region's name within @buf; @device_len bytes of @buf are the folder of
- * the namespace or of what claims it. -ENOENT if it is below no region.
+ * region points to the region's name in @buf. The first device_len bytes of
+ * @buf are the folder of the namespace, or of the pfn, dax or btt device that
+ * claims it. -ENOENT if the folder is below no region.
  */
 struct nd_path {
 	const char *region;
@@ -124,7 +125,7 @@ int parse_dev(const char *buf, size_t len, unsigned int *major,
 
 /* config.c */
 
-/* A kernel's .config. 'y', 'm', else 'n'. */
+/* The option @name in a kernel's .config: 'y', 'm', or else 'n' */
 char parse_kconfig(const char *buf, size_t len, const char *name);
 bool is_kconfig(const char *buf, size_t len);
 
@@ -137,11 +138,12 @@ int parse_bars(const char *buf, size_t len, unsigned int *mask);
 /* file.c */
 
 /*
- * What FS_IOC_FIEMAP has filled in, from @at on
+ * The extents that FS_IOC_FIEMAP has filled in, from @at on
  *
- * Adds to the pieces, and moves @at to where they end; what is contiguous is
- * one piece. To be called again while @at is below @end.
- * -EOPNOTSUPP, with *@why, if at @at there is nothing that a device could use.
+ * This adds them to the pieces, and moves @at to the end of the last one.
+ * Extents that are contiguous become one piece. Call it again while @at is
+ * below @end.
+ * -EOPNOTSUPP, with *@why, if a device cannot use what is at @at.
  */
 struct piece {
 	uint64_t logical;	/* in the file */
@@ -161,8 +163,9 @@ int parse_fiemap(const void *buf, size_t len, struct pieces *p,
 		 const char **why);
 
 /*
- * /proc/self/pagemap: the physical address of page @index of those in @buf
- * -ENXIO if there is no page, -EPERM if its address is kept from us.
+ * /proc/self/pagemap: the physical address of page @index in @buf
+ *
+ * -ENXIO if there is no page, -EPERM if the kernel hides its address.
  */
 int parse_pagemap(const void *buf, size_t len, size_t index,
 		  uint64_t page_size, uint64_t *address);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Of /proc, and of debugfs: processor, memory types, the log */
+/* Parsers of /proc and debugfs: processor, memory types, kernel log */
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 
 #include "parse.h"
 
-/* x86's MAX_PHYSMEM_BITS: with 5-level page tables, and without */
+/* x86's MAX_PHYSMEM_BITS, with and without 5-level page tables */
 #define BITS_LA57	52
 #define BITS		46
 
@@ -23,7 +23,7 @@ static bool has_flag(struct text line, const char *flag)
 	return false;
 }
 
-/* From the first processor: "name<tab>: value" */
+/* Lines "name<tab>: value". The first processor counts. */
 void parse_cpuinfo(const char *buf, size_t len, struct cpu *cpu)
 {
 	struct text t = { buf, buf + len }, line;
@@ -111,7 +111,7 @@ int parse_memtypes(const char *buf, size_t len, struct memtype **list)
 	return n;
 }
 
-/* As the kernel writes them, and as its list of memory mtrr_types does */
+/* The kernel's words in /proc/mtrr, and those in its list of memory types */
 static const struct {
 	const char *text;
 	const char *type;
@@ -198,8 +198,8 @@ int parse_mtrrs(const char *buf, size_t len, struct memtype **list)
 }
 
 /*
- * Uncached wins over all, write-through over write-back (Intel SDM volume 3,
- * "MTRR Precedences"); of what else overlaps nothing is said there.
+ * Uncached wins over all types, and write-through over write-back (Intel SDM
+ * volume 3, "MTRR Precedences"). The manual leaves other overlaps undefined.
  */
 static const char *stronger(const char *a, const char *b)
 {
@@ -214,7 +214,7 @@ static const char *stronger(const char *a, const char *b)
 	return "mixed";
 }
 
-/* Do they, together, leave nothing of it out? */
+/* Do the MTRRs together cover the whole range? */
 static bool cover(const struct memtype *list, int n, uint64_t start,
 		  uint64_t last)
 {

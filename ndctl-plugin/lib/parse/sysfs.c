@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Of sysfs: names, links and attributes */
+/* Parsers of names, links and attributes in sysfs */
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
@@ -21,7 +21,7 @@ static int bus_dev_fn(struct text *t, struct address *a)
 	return 0;
 }
 
-/* A domain has four digits, or more where a bridge makes domains (VMD). */
+/* A domain has four digits, or more if a bridge creates the domain (VMD). */
 int parse_address(const char *buf, size_t len, struct address *a)
 {
 	struct text t = { buf, buf + len };
@@ -150,7 +150,7 @@ int parse_iommu_type(const char *buf, size_t len, const char **type)
 	return -EINVAL;
 }
 
-/* Cut the next component off, without its slashes. */
+/* Cut off the next component, without its slashes. */
 static bool component(struct text *t, struct text *c)
 {
 	while (text_char(t, '/'))
