@@ -32,10 +32,10 @@ FUNCTION_HELP
 
 /**
  * struct job - what is done to one function
- * @fn: as it was before anything is done
+ * @fn: the function before the command changes anything
  * @address: its address
- * @before: where it was, if it has been changed
- * @changed: it has been
+ * @before: its former binding, if the command has changed it
+ * @changed: the command has changed its binding
  */
 struct job {
 	struct iopmem_function *fn;
@@ -45,8 +45,8 @@ struct job {
 };
 
 /*
- * @ctx: the machine before anything is done
- * @now: the same, read again afterwards
+ * @ctx: the machine before the command changes anything
+ * @now: the machine, read again afterwards
  */
 struct jobs {
 	struct iopmem_ctx *ctx;
@@ -61,7 +61,7 @@ struct jobs {
 
 static sigset_t blocked;
 
-/* Is one of the signals here that we keep off? */
+/* Is one of the blocked signals pending? */
 static bool interrupted(void)
 {
 	sigset_t pending;
@@ -82,12 +82,12 @@ static void block(sigset_t *old)
 	sigaddset(&blocked, SIGTERM);
 	sigaddset(&blocked, SIGHUP);
 	sigaddset(&blocked, SIGQUIT);
-	/* of a line that nobody reads */
+	/* SIGPIPE comes if nobody reads the error messages any more */
 	sigaddset(&blocked, SIGPIPE);
 	sigprocmask(SIG_BLOCK, &blocked, old);
 }
 
-/* What is waited for is said once, and again when it is something else. */
+/* Say what the kernel waits for, once, and again if that has changed. */
 static bool waiting(struct iopmem_ctx *ctx, const char *message, void *data)
 {
 	char **last = data;
@@ -101,7 +101,7 @@ static bool waiting(struct iopmem_ctx *ctx, const char *message, void *data)
 	return !interrupted();
 }
 
-/* What a refusal leaves to be tried */
+/* What the user can try after a refusal */
 static const char *hint(struct jobs *j, struct iopmem_function *fn, int rc)
 {
 	const char *driver = iopmem_function_get_driver(fn);
@@ -113,7 +113,7 @@ static const char *hint(struct jobs *j, struct iopmem_function *fn, int rc)
 	return j->bind ? ": free it first, or use --force" : ", or use --force";
 }
 
-/* unbind --persist is also for what another driver was faster to take. */
+/* unbind --persist is right too if another driver was faster to bind. */
 static bool is_left_alone(struct jobs *j, struct iopmem_function *fn)
 {
 	const char *driver = iopmem_function_get_driver(fn);
@@ -121,7 +121,7 @@ static bool is_left_alone(struct jobs *j, struct iopmem_function *fn)
 	return !j->bind && j->persist && driver && strcmp(driver, "iopmem");
 }
 
-/* Nothing is touched unless all may be. */
+/* Check all functions before the first one is changed. */
 static int check_all(struct jobs *j)
 {
 	int i, rc, result = EXIT_OK;
@@ -176,7 +176,7 @@ static void undo_all(struct jobs *j, int n)
 			print_ctx_error(EXIT_FAILED, j->ctx);
 }
 
-/* All of them or none */
+/* Change all functions, or none. */
 static int do_all(struct jobs *j)
 {
 	char *last = NULL;
@@ -199,12 +199,12 @@ static int do_all(struct jobs *j)
 		undo_all(j, i);
 	iopmem_set_wait_fn(j->ctx, NULL, NULL);
 	free(last);
-	/* if we were interrupted, this is our end */
+	/* a pending signal ends the program here */
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	return rc;
 }
 
-/* Read the machine again. */
+/* Read the machine again, as a context does not see changes. */
 static int read_again(struct jobs *j)
 {
 	iopmem_unref(j->now);
@@ -216,7 +216,7 @@ static int read_again(struct jobs *j)
 	return EXIT_OK;
 }
 
-/* Regions and namespaces come after bind has returned. */
+/* Regions and namespaces may appear after the bind has returned. */
 static int wait_for_regions(struct jobs *j)
 {
 	struct iopmem_function *fn;
@@ -322,7 +322,7 @@ static int report(struct jobs *j, unsigned int flags)
 	return result;
 }
 
-/* A function for each that the operands name, once */
+/* Make one job for each function that the operands name. */
 static int find_jobs(struct jobs *j, const struct specs *specs)
 {
 	struct iopmem_function *fn;
@@ -344,7 +344,7 @@ static int find_jobs(struct jobs *j, const struct specs *specs)
 	return EXIT_OK;
 }
 
-/* The rule for a card that has gone can be taken out. */
+/* unbind --persist can remove a rule even if the card is gone. */
 static int read_specs(struct jobs *j, char **texts, int n, struct specs *specs)
 {
 	const struct iopmem_rule *rules = NULL;

@@ -101,8 +101,8 @@ enum finding {
 };
 
 /*
- * What may be found. Scripts know findings by these ids: they stay. The man page
- * describes each. @destructive: what is to be done about it loses data.
+ * The kinds of findings. Scripts use these ids, so do not change them. The man
+ * page describes each. @destructive: the action against it loses data.
  */
 static const struct {
 	const char *id;
@@ -177,10 +177,11 @@ static const struct {
 
 /**
  * struct check - one run
- * @targets: those that are checked; without any, each that may have regions
+ * @targets: the functions to check; if empty, all that have regions or could
+ *	have some
  * @findings: an array for each severity
- * @fn: what the findings are about, or NULL for the machine
- * @unreadable: the last that did not answer, which is said once
+ * @fn: the function that the next findings are about, or NULL for the machine
+ * @unreadable: the last function that did not answer, to say that only once
  * @num_functions: how many targets have been checked
  */
 struct check {
@@ -219,7 +220,7 @@ static void add_finding(struct check *c, enum finding kind, const char *action,
 	json_object_array_add(c->findings[severity], j);
 }
 
-/* What could not be told: a function that does not answer is an error. */
+/* Add what could not be read. It is an error if a function does not answer. */
 static void add_unreadable(struct check *c, enum finding kind, int rc)
 {
 	const char *message = iopmem_get_error(c->ctx), *address;
@@ -230,7 +231,7 @@ static void add_unreadable(struct check *c, enum finding kind, int rc)
 		c->unreadable = c->fn;
 		kind = FUNCTION_UNREADABLE;
 	}
-	/* which function it is, the finding says */
+	/* the finding has the function's address already */
 	address = c->fn ? iopmem_function_get_address(c->fn) : "";
 	if (*address && !strncmp(message, address, strlen(address)) &&
 	    !strncmp(message + strlen(address), ": ", 2))
@@ -347,7 +348,7 @@ static void check_lockdown(struct check *c)
 			    level);
 }
 
-/* The bridges above the targets, and the initiators: each once */
+/* The bridges above the targets, and the initiators. Check each only once. */
 
 static void check_acs(struct check *c, bool *found)
 {
@@ -462,7 +463,7 @@ static void check_initiators(struct check *c)
 
 /* A function */
 
-/* Will the driver have it after a reboot too? */
+/* Will it be bound to iopmem after a reboot, too? */
 static void check_boot(struct check *c)
 {
 	static const char *const why[] = {
@@ -548,7 +549,7 @@ static void check_bar(struct check *c, struct iopmem_bar *bar)
 			    reason);
 }
 
-/* libnvdimm aligns offsets in the region, not addresses. */
+/* libnvdimm aligns offsets in the region, not addresses: use sizes only. */
 static void check_align(struct check *c, struct ndctl_region *region)
 {
 	const char *name = ndctl_region_get_devname(region);
@@ -611,7 +612,10 @@ static void check_memory_type(struct check *c, struct iopmem_bar *bar)
 			    index, type);
 }
 
-/* Which is not shown. The driver looks what becomes of a write-back mapping. */
+/*
+ * The kernel does not show the default type. The driver tests it at binding,
+ * with a write-back mapping.
+ */
 static void check_default_mtrr(struct check *c, struct iopmem_bar *bar)
 {
 	unsigned int index = iopmem_bar_get_index(bar);

@@ -24,10 +24,9 @@ enum {
 /**
  * struct command - a subcommand
  * @name: as typed
- * @summary: for --help, one line
- * @usage: for its --help, the whole text
- * @run: gets what follows the name, with the name as argv[0]; returns an exit
- *	code
+ * @summary: its line in ndctl-iopmem --help
+ * @usage: the whole text of its own --help
+ * @run: gets the name as argv[0] and what follows it; returns an exit code
  */
 struct command {
 	const char *name;
@@ -46,42 +45,42 @@ extern const struct command command_unbind;
 extern const struct command command_verify;
 
 /* main.c */
-/* One line on stderr, "ndctl-iopmem NAME: ..."; returns @exit_code. */
+/* Print a line on stderr, "ndctl-iopmem NAME: ...". Returns @exit_code. */
 int print_error(int exit_code, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
-/* The same with the context's last error. */
+/* Print the context's last error in the same way. */
 int print_ctx_error(int exit_code, struct iopmem_ctx *ctx);
 /*
- * The next option's character, -1 at the end, or, after an error or after
- * --help (-h), '?' with *@exit_code set. Operands start at argv[optind].
+ * The next option's character, or -1 at the end. After an error or --help (-h)
+ * it is '?', and *@exit_code is set. Operands start at argv[optind].
  */
 int next_option(int argc, char **argv, const char *short_options,
 		const struct option *options, int *exit_code);
 
-/* The value of an option: "4096", "0x1000", "4K"; K, M, G and T are understood. */
+/* The value of an option: "4096", "0x1000" or "4K", with units up to T */
 int parse_bytes(const char *option, const char *text, uint64_t *bytes);
 
 /* text.c */
 /*
- * For people: what comes from outside may be in it, as names of files, processes
- * and namespaces, and messages of the kernel. A control character, with which
- * such a name could command the terminal, and what is not UTF-8 are printed as
- * "\x1b" is here.
+ * Print text for people. It may contain text from outside: names of files,
+ * processes and namespaces, and messages of the kernel. A control character in
+ * such a name could command the terminal. So control characters, and bytes that
+ * are not UTF-8, are printed as "\x1b".
  */
 void put_text(FILE *out, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 void put_text_va(FILE *out, const char *format, va_list args)
 	__attribute__((format(printf, 2, 0)));
 /*
- * Take the next character of *@text, as put_text() prints it. Returns false at
- * the end.
+ * Take the next character of *@text, in the form that put_text() prints.
+ * Returns false at the end.
  */
 bool next_printable(const char **text, char buf[5]);
-/* "0000:01:00.0 1af4:1110" and its names, on stdout */
+/* Print "0000:01:00.0 1af4:1110" and the function's names on stdout. */
 void put_function(struct iopmem_function *fn);
-/* Bytes of the character at @text; 0: it is not UTF-8 */
+/* The length of the character at @text in bytes, or 0 if it is not UTF-8 */
 size_t utf8_length(const char *text);
-/* Is the character at @text, which is UTF-8, a control character? */
+/* Is the UTF-8 character at @text a control character? */
 bool is_control(const char *text);
 
 /* spec.c */
@@ -98,29 +97,30 @@ struct specs {
 "              (1af4:1110 or 1af4:, as lspci -d has them) or its path in sysfs\n"
 
 /*
- * The operands have to name functions of this machine, which is scanned. Returns
- * an exit code; specs_free() in any case.
+ * Parse operands, each of which must name functions of this machine. The
+ * context must be scanned already. Returns an exit code. Call specs_free() in
+ * any case.
  */
 int specs_read(struct iopmem_ctx *ctx, char **texts, int n,
 	       struct specs *specs);
-/* What one of these rules is for need not be in the machine. */
+/* The same, but an operand may also name what one of @rules is for. */
 int specs_read_with(struct iopmem_ctx *ctx, char **texts, int n,
 		    const struct iopmem_rule *rules, int num_rules,
 		    struct specs *specs);
-/* Without operands everything matches. */
+/* If there are no operands, everything matches. */
 bool specs_match(const struct specs *specs, struct iopmem_function *fn);
 bool specs_match_rule(const struct specs *specs, const struct iopmem_rule *rule);
 void specs_free(struct specs *specs);
 
 /* persist.c */
 
-/* Rules that are added, or taken out; free @rules */
+/* Rules to add or to remove. The caller frees @rules. */
 struct persist {
 	struct iopmem_rule *rules;
 	int n;
 };
 
-/* What --persist is to do about what the operands name. An exit code. */
+/* Find the rules that --persist has to add or remove. Returns an exit code. */
 int persist_bind(struct iopmem_ctx *ctx, char **texts, const struct specs *specs,
 		 struct persist *p);
 int persist_unbind(struct iopmem_ctx *ctx, const struct specs *specs,
@@ -139,23 +139,23 @@ void json_add_string(struct json_object *to, const char *key,
 		     const char *value);	/* NULL: null */
 void json_add_int(struct json_object *to, const char *key, int64_t value);
 void json_add_bool(struct json_object *to, const char *key, bool value);
-/* With JSON_HUMAN as ndctl writes them: "512.00 MiB (536.87 MB)", "0x1000" */
+/* With JSON_HUMAN these look as in ndctl: "512.00 MiB (536.87 MB)", "0x1000" */
 void json_add_size(struct json_object *to, const char *key, uint64_t bytes,
 		   unsigned int flags);
 void json_add_hex(struct json_object *to, const char *key, uint64_t value,
 		  unsigned int flags);
-/* "persistent": does iopmem take the function at each boot? */
+/* "persistent": is the function bound to iopmem at each boot? */
 void json_add_persistent(struct json_object *to, struct iopmem_function *fn,
 			 unsigned int flags);
 /*
- * A value that could not be had for reason @rc, a negative errno: null, and for
- * people "unknown, needs root" where that is so.
+ * Add a value that could not be read, because of @rc, a negative errno. It is
+ * null. For people it is "unknown", or "unknown, needs root".
  */
 void json_add_unknown(struct json_object *to, const char *key, int rc,
 		      unsigned int flags);
 /*
- * Print as ndctl does: nothing if empty, an array, for people an object if it
- * is but one. Frees it.
+ * Print as ndctl does: nothing if the array is empty; for people the object
+ * alone if there is only one. Frees the array.
  */
 int json_print(struct json_object *array, unsigned int flags);
 
@@ -167,10 +167,10 @@ struct json_object *namespace_to_json(struct ndctl_namespace *ndns,
 /* "raw", "fsdax", "sector", "devdax" */
 const char *namespace_mode(struct ndctl_namespace *ndns);
 bool namespace_is_used(struct ndctl_namespace *ndns);
-/* For json_object_array_sort(): libndctl has them in the order of sysfs. */
+/* For json_object_array_sort(), since libndctl lists them in sysfs's order */
 int namespace_compare(const void *a, const void *b);
 
-/* The alignment that gives most of a BAR: a huge page */
+/* The alignment that wastes least of a BAR: the size of a huge page */
 #define SMALL_ALIGN	(2u << 20)
 
 /* map.c */
@@ -178,9 +178,9 @@ int namespace_compare(const void *a, const void *b);
 /**
  * struct segment - a part of a BAR
  * @offset: from the BAR's start
- * @symbol: for the terminal
- * @color: for SVG
- * @what: for people
+ * @symbol: its character on the terminal
+ * @color: its color in SVG
+ * @what: its description for people
  */
 struct segment {
 	uint64_t offset;
@@ -191,8 +191,8 @@ struct segment {
 };
 
 /**
- * struct picture - a BAR that is a region
- * @segments: all of it, in order
+ * struct picture - the picture of a BAR that is a region
+ * @segments: the parts of the BAR, in order
  */
 struct picture {
 	char title[200];
@@ -206,16 +206,19 @@ struct picture {
 void size_for_people(char *buf, size_t len, uint64_t bytes);
 
 /* map-svg.c */
-/* Write the pictures to a file, all of it or nothing, or "-"; an exit code. */
+/*
+ * Write the pictures to a file, or to stdout if @name is "-". If this fails,
+ * the file is as before. Returns an exit code.
+ */
 int svg_write(const char *name, const struct picture *pictures, size_t n);
 
 /* drive.c */
 
 /**
  * struct drive - a block device, opened for O_DIRECT
- * @name: as given
- * @function: does its DMA
- * @block: its logical blocks, bytes
+ * @name: as given on the command line
+ * @function: the function that does the drive's DMA
+ * @block: the size of a logical block in bytes
  */
 struct drive {
 	const char *name;
@@ -225,9 +228,12 @@ struct drive {
 	struct iopmem_function *function;
 };
 
-/* @drive has its name and fd -1. With @write nobody else may use it. An exit code. */
+/*
+ * The caller sets @drive's name, and its fd to -1. If @write is set, fail if
+ * somebody else uses the drive. Returns an exit code.
+ */
 int drive_open(struct iopmem_ctx *ctx, struct drive *drive, bool write);
-/* All of it or an error, a negative errno. */
+/* Transfer all @size bytes, or return a negative errno. */
 int drive_read(struct drive *drive, void *buf, uint64_t size, uint64_t at);
 int drive_write(struct drive *drive, const void *buf, uint64_t size,
 		uint64_t at);

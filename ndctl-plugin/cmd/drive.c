@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A drive whose controller does the DMA */
+/* A drive, and the function that does its DMA */
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
@@ -17,9 +17,9 @@
 #include "cmd.h"
 
 /*
- * The last function in a path of sysfs. NULL if there is none, or if the device
- * is such that the CPU moves the data: pmem is on a PCI function, too, and
- * a host controller for MMC may have no DMA.
+ * The last function in a sysfs path. NULL if there is none, or if the CPU may
+ * move the data: pmem is also below a PCI function, and a host controller for
+ * MMC may have no DMA.
  */
 static struct iopmem_function *function_in(struct iopmem_ctx *ctx,
 					   const char *folder)
@@ -39,7 +39,7 @@ static struct iopmem_function *function_in(struct iopmem_ctx *ctx,
 }
 
 /*
- * The controller of a drive that could have several: the kernel has such a drive
+ * The controller of a drive that may have several. The kernel puts such a drive
  * below its subsystem, which has links to the controllers.
  */
 static int function_of_subsystem(struct iopmem_ctx *ctx, const char *name,
@@ -108,7 +108,7 @@ static int find_function(struct iopmem_ctx *ctx, struct drive *drive)
 
 int drive_open(struct iopmem_ctx *ctx, struct drive *drive, bool write)
 {
-	/* O_EXCL: not what is mounted or part of something */
+	/* O_EXCL refuses a drive that is mounted or part of another device. */
 	const int how = write ? O_RDWR | O_EXCL : O_RDONLY;
 	int rc = find_function(ctx, drive), sector;
 	off_t size;

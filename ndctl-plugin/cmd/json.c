@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* JSON in ndctl's manners */
+/* JSON in the style of ndctl */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,9 +11,10 @@
 #include "cmd.h"
 
 /*
- * As json-c does it, and also what it leaves as it is: DEL and the control
- * characters from U+0080 on, which a terminal may obey, and what is not UTF-8,
- * with which the whole would be no JSON.
+ * Escape as json-c does, and escape more. json-c does not escape DEL and the
+ * control characters from U+0080 on, which a terminal may obey. Nor does it
+ * replace bytes that are not UTF-8, and these would make the output invalid
+ * JSON.
  */
 static int print_string(struct json_object *object, struct printbuf *out,
 			int level, int flags)
@@ -67,7 +68,7 @@ void json_add_bool(struct json_object *to, const char *key, bool value)
 	json_object_object_add(to, key, json_object_new_boolean(value));
 }
 
-/* Hundredths of @unit, rounded */
+/* Print @bytes in units of @unit, rounded to hundredths. */
 static void hundredths(char *buf, size_t size, uint64_t bytes, uint64_t unit)
 {
 	uint64_t whole = bytes / unit;
@@ -90,7 +91,7 @@ static int print_size(struct json_object *object, struct printbuf *out,
 
 	(void)level;
 	(void)flags;
-	/* as ndctl, whose sizes below that are exact */
+	/* ndctl prints smaller sizes exactly */
 	if (bytes < 5000 * 1024) {
 		n = snprintf(buf, sizeof(buf), "%" PRIu64, bytes);
 	} else {

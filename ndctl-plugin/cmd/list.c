@@ -43,8 +43,8 @@ struct filter {
 };
 
 /*
- * As ndctl takes lists: names and numbers, separated by spaces. The number of
- * "region1" is also 0x1, that of "namespace0.1" is 0.1. @provider may be NULL.
+ * Lists are as in ndctl: names and numbers, separated by spaces. "region1" is
+ * also 1 or 0x1, and "namespace0.1" is also 0.1. @provider may be NULL.
  */
 static bool is_listed(const char *list, const char *devname,
 		      const char *provider)
@@ -233,7 +233,7 @@ static void add_link(struct json_object *to, struct iopmem_function *fn)
 	json_object_object_add(to, "link", j);
 }
 
-/* A number that is null where the machine has none */
+/* Add a number, or null if @id is negative because the machine has none. */
 static void add_id(struct json_object *to, const char *key, int id)
 {
 	if (id < 0)
@@ -243,8 +243,8 @@ static void add_id(struct json_object *to, const char *key, int id)
 }
 
 /*
- * Returns an exit code: what takes root is null, but a function that does not
- * answer is an error.
+ * Returns an exit code. If reading the address needs root, it is null, which is
+ * no error. It is an error if the function does not answer.
  */
 static int add_bus_address(struct json_object *to, struct iopmem_bar *bar,
 			   unsigned int flags)
@@ -435,7 +435,7 @@ static int list(struct iopmem_ctx *ctx, const struct filter *f,
 	return rc;
 }
 
-/* As ndctl has it, with the names that the modes had before */
+/* As in ndctl, this also accepts the former names of the modes. */
 static int read_mode(const char *text, struct filter *f)
 {
 	static const struct {
@@ -478,7 +478,7 @@ static int read_numa_node(const char *text, struct filter *f)
 	return EXIT_OK;
 }
 
-/* One that takes a value */
+/* An option that takes a value */
 static int filter_option(int c, const char *value, struct filter *f)
 {
 	/* as in ndctl */

@@ -58,7 +58,7 @@ static int wrong_option(const char *format, ...)
 			   current->name);
 }
 
-/* The option that has this character; its name is NULL if none has */
+/* The option with the character @c. If there is none, its name is NULL. */
 static const struct option *option_of(const struct option *options, int c)
 {
 	while (options->name && options->val != c)
@@ -66,7 +66,7 @@ static const struct option *option_of(const struct option *options, int c)
 	return options;
 }
 
-/* Those that begin like @arg, "--reg", as "--region or --regions" */
+/* The options that begin like @arg: for "--reg", "--region or --regions" */
 static unsigned int beginning_like(const struct option *options,
 				   const char *arg, char *buf, size_t size)
 {
@@ -85,9 +85,10 @@ static unsigned int beginning_like(const struct option *options,
 }
 
 /*
- * getopt_long() tells in optopt which option it is about: 0 for a long one that
- * it does not know. Where in @argv that is, it tells only of a word that it is
- * through with: a long option, or the last letter of a word.
+ * getopt_long() sets optopt to the option in question, and to 0 for an unknown
+ * long option. argv[optind - 1] is the word with that option only if
+ * getopt_long() is done with the word: after a long option, or after the last
+ * letter of the word.
  */
 static int explain_option(int c, char **argv, const struct option *options)
 {
@@ -223,7 +224,7 @@ int main(int argc, char **argv)
 {
 	int rc = run(argc, argv);
 
-	/* A full disk is found out about here. */
+	/* A full disk shows only here. */
 	if (fflush(stdout) || ferror(stdout))
 		return print_error(EXIT_FAILED, "cannot write: %s",
 				   strerror(errno));

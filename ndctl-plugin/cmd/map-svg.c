@@ -64,7 +64,7 @@ static void put_segment(FILE *out, const struct segment *s, double x,
 	fputs("</title></rect>\n", out);
 }
 
-/* Each segment is wide enough to be seen. */
+/* Draw each segment wide enough to be seen, unless there are 100 or more. */
 static void put_picture(FILE *out, const struct picture *p, unsigned int y)
 {
 	double least = p->num_segments < 100 ? 3 : 0;
@@ -91,7 +91,7 @@ static void put_picture(FILE *out, const struct picture *p, unsigned int y)
 	put_line(out, MARGIN, line, p->cost);
 }
 
-/* On a panel of its own, so that any page may be behind it */
+/* Draw a panel behind it, so that the color of the page does not matter. */
 static void put_all(FILE *out, const struct picture *pictures, size_t n)
 {
 	unsigned int y = MARGIN, height = 2 * MARGIN;
@@ -120,7 +120,7 @@ static int cannot(const char *name)
 			   strerror(errno));
 }
 
-/* Closes it; an exit code */
+/* Write to @out and close it. Returns an exit code. */
 static int put_to(FILE *out, const char *name, const struct picture *pictures,
 		  size_t n)
 {
@@ -133,7 +133,7 @@ static int put_to(FILE *out, const char *name, const struct picture *pictures,
 	return EXIT_OK;
 }
 
-/* A file that others have open, or that is half written, is never seen. */
+/* Write a new file and rename it, so that nobody sees half of a file. */
 static int replace(const char *name, const struct picture *pictures, size_t n)
 {
 	mode_t mask = umask(0);
@@ -163,7 +163,7 @@ static int replace(const char *name, const struct picture *pictures, size_t n)
 	return rc;
 }
 
-/* Through a link to what it names; a device or a pipe is not replaced. */
+/* Follow a link to its target. Write to a device or pipe, do not replace it. */
 int svg_write(const char *name, const struct picture *pictures, size_t n)
 {
 	char real[PATH_MAX];

@@ -94,7 +94,7 @@ static int add(struct picture *p, enum kind is, uint64_t offset,
 	return EXIT_OK;
 }
 
-/* Of what no namespace has, whole units of the alignment can be used. */
+/* A gap between namespaces. Only whole units of the alignment are usable. */
 static int add_gap(struct picture *p, uint64_t start, uint64_t end,
 		   uint64_t align)
 {
@@ -138,7 +138,7 @@ static int by_offset(const void *a, const void *b)
 	return (first->offset > second->offset) - (first->offset < second->offset);
 }
 
-/* The namespaces by their offsets, which the caller frees; NULL without memory */
+/* The namespaces sorted by offset, to be freed. NULL without memory. */
 static struct place *places(struct ndctl_region *region, uint64_t base, size_t *num)
 {
 	struct ndctl_namespace *ndns;
@@ -162,7 +162,7 @@ static struct place *places(struct ndctl_region *region, uint64_t base, size_t *
 	return list;
 }
 
-/* Where namespaces lie is for root only. */
+/* Only root can read where namespaces are. */
 static bool places_known(struct ndctl_region *region)
 {
 	struct ndctl_namespace *ndns;
@@ -180,7 +180,7 @@ static void describe_cost(struct picture *p, uint64_t align)
 	char a[32], b[32], c[32];
 	size_t i;
 
-	/* what is lost lies in gaps, whose ends are at namespaces */
+	/* of what is lost, 2 MiB alignment could use whole units of 2 MiB */
 	for (i = 0; i < p->num_segments; i++)
 		if (p->segments[i].symbol == kinds[LOST].symbol) {
 			uint64_t start = p->segments[i].offset;
@@ -267,7 +267,7 @@ static int draw(struct picture *p, struct iopmem_bar *bar,
 	return rc;
 }
 
-/* As wide as the terminal, 80 columns if it is none; a column for each. */
+/* The terminal's width, or 80, but at least one column for each segment */
 static size_t columns(const struct picture *p)
 {
 	size_t wide = COLUMNS;
@@ -377,7 +377,7 @@ static int cmd_map(int argc, char **argv, struct iopmem_ctx *ctx)
 		return print_error(EXIT_USAGE,
 				   "give one function, see 'ndctl-iopmem map --help'");
 
-	/* a function that is skipped has no picture */
+	/* ignore functions that could not be read: they have no picture */
 	if (iopmem_scan(ctx) < 0)
 		return print_ctx_error(EXIT_FAILED, ctx);
 	rc = specs_read(ctx, argv + optind, 1, &specs);

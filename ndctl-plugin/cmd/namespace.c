@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A namespace in the fields that ndctl list has for it */
+/* A namespace, with the fields that ndctl list prints */
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,7 +27,7 @@ const char *namespace_mode(struct ndctl_namespace *ndns)
 	}
 }
 
-/* libnvdimm keeps an empty one ready in each region. */
+/* In each region libnvdimm keeps an empty namespace, the seed. */
 bool namespace_is_used(struct ndctl_namespace *ndns)
 {
 	return ndctl_namespace_get_size(ndns) != 0;
@@ -71,13 +71,13 @@ static unsigned int sector_size(struct ndctl_namespace *ndns)
 {
 	unsigned int size = ndctl_namespace_get_sector_size(ndns);
 
-	/* what the kernel takes for one that has none */
+	/* the kernel uses 512 for a namespace without a sector size */
 	return size && size != UINT_MAX ? size : 512;
 }
 
 /*
- * The same fields in the same order as ndctl has them, and "resource", which it
- * does not have.
+ * The fields and their order are those of ndctl. "resource" is added, which
+ * ndctl does not print.
  */
 struct json_object *namespace_to_json(struct ndctl_namespace *ndns,
 				      unsigned int flags)

@@ -30,7 +30,7 @@ static const struct {
 	{ "direct_translated", "DirectTrans", IOPMEM_ACS_DIRECT_TRANSLATED },
 };
 
-/* The one function that @text names */
+/* Set *@found to the function that @text names. It must name only one. */
 static int find_one(struct iopmem_ctx *ctx, char *text,
 		    struct iopmem_function **found)
 {
@@ -73,7 +73,7 @@ static const char *port_name(struct iopmem_function *fn)
 	}
 }
 
-/* Without root only 64 bytes are read, and ACS is further on. */
+/* Without root only 64 bytes can be read, and ACS comes after these. */
 static void add_acs(struct json_object *to, struct iopmem_function *fn)
 {
 	struct json_object *j;
@@ -92,7 +92,7 @@ static void add_acs(struct json_object *to, struct iopmem_function *fn)
 	json_object_object_add(to, "acs", j);
 }
 
-/* @value: 1 or 0, or an error if it is unreadable */
+/* @value: 1 or 0, or a negative errno if it could not be read */
 static void add_flag(struct json_object *to, const char *key, int value)
 {
 	if (value < 0)
@@ -229,7 +229,7 @@ static int cmd_path(int argc, char **argv, struct iopmem_ctx *ctx)
 		return print_error(EXIT_USAGE,
 				   "give two functions, the initiator and the target, see 'ndctl-iopmem path --help'");
 
-	/* a function that is skipped is not on a path */
+	/* ignore functions that could not be read: no path can contain them */
 	if (iopmem_scan(ctx) < 0)
 		return print_ctx_error(EXIT_FAILED, ctx);
 	rc = find_one(ctx, argv[optind], &from);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* --persist of bind and unbind: rules that udev has at each boot */
+/* --persist of bind and unbind: udev rules that bind functions at each boot */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,7 +41,7 @@ static bool is_covered(const struct iopmem_rule *rules, int n,
 	return false;
 }
 
-/* @wanted: the driver that may not be saved, or NULL: any */
+/* Refuse if driverctl has saved @wanted, or any driver if @wanted is NULL. */
 static int check_driverctl(struct iopmem_ctx *ctx, struct iopmem_function *fn,
 			   const char *wanted)
 {
@@ -59,7 +59,7 @@ static int check_driverctl(struct iopmem_ctx *ctx, struct iopmem_function *fn,
 	return rc;
 }
 
-/* A rule for all of a kind, if the operand is ids */
+/* If the operand has ids, add a rule for all functions with these ids. */
 static int add_kind(struct persist *p, const char *text,
 		    const struct pci_filter *f)
 {
@@ -103,7 +103,7 @@ int persist_bind(struct iopmem_ctx *ctx, char **texts, const struct specs *specs
 	return rc;
 }
 
-/* Would it be bound at the next boot all the same? */
+/* Would something else still bind it at the next boot? */
 static int check_left(struct iopmem_ctx *ctx, struct iopmem_function *fn,
 		      const struct iopmem_rule *left, int n)
 {
@@ -122,7 +122,7 @@ static int check_left(struct iopmem_ctx *ctx, struct iopmem_function *fn,
 	return check_driverctl(ctx, fn, "iopmem");
 }
 
-/* An operand names the rule, or the only function that it is for. */
+/* Does an operand name the rule, or the only function that the rule is for? */
 static bool is_named(struct iopmem_ctx *ctx, const struct specs *specs,
 		     const struct iopmem_rule *rule)
 {

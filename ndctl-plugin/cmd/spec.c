@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The functions that the command line names, by lspci's own parsers */
+/* The functions that the command line names, parsed by libpci as in lspci */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,9 +7,9 @@
 
 #include "cmd.h"
 
-#define MAX_SPEC	63	/* what libpci's parsers take */
+#define MAX_SPEC	63	/* libpci's parsers take no more */
 
-/* For libpci, whose parsers take no const. false: it is too long for them. */
+/* A copy for libpci's parsers, which take no const. False: it is too long. */
 static bool copy_spec(char *copy, const char *text)
 {
 	size_t len = strlen(text);
@@ -20,7 +20,7 @@ static bool copy_spec(char *copy, const char *text)
 	return true;
 }
 
-/* libpci does not notice when a domain is too large for its int. */
+/* Check the domain's length, since libpci does not notice an overflow. */
 static bool is_slot(const char *text, struct pci_filter *f)
 {
 	char copy[MAX_SPEC + 1];
@@ -42,7 +42,7 @@ static bool is_id(const char *text, struct pci_filter *f)
 		 f->prog_if >= 0);
 }
 
-/* Its last part is a whole address. */
+/* Is it a path whose last part is a complete address? */
 static bool is_path(const char *text, struct pci_filter *f)
 {
 	char *copy = strdup(text), *last;
@@ -59,8 +59,8 @@ static bool is_path(const char *text, struct pci_filter *f)
 }
 
 /*
- * lspci has an option for addresses and one for ids. Here the number of digits
- * tells "1af4:1110" and "001c:" from "01:00" and "1c:".
+ * lspci has one option for addresses and one for ids. Here the number of digits
+ * decides: "1af4:1110" and "001c:" are ids, "01:00" and "1c:" are addresses.
  */
 static bool parse(const char *text, struct pci_filter *f)
 {
@@ -73,7 +73,7 @@ static bool parse(const char *text, struct pci_filter *f)
 	return is_slot(text, f) || is_id(text, f);
 }
 
-/* -1 in a filter is anything, in a function it is not known. */
+/* In the filter @f, -1 matches everything. In @is, -1 is an unknown value. */
 static bool is_one_of(const struct pci_filter *f, const struct pci_filter *is)
 {
 	const struct {
@@ -113,7 +113,7 @@ static bool matches(const struct pci_filter *f, struct iopmem_function *fn)
 	return is_one_of(f, &is);
 }
 
-/* A rule does not tell the class of a function. */
+/* A rule has no class, so a filter with a class does not match. */
 static bool matches_rule(const struct pci_filter *f,
 			 const struct iopmem_rule *rule)
 {
@@ -127,7 +127,7 @@ static bool matches_rule(const struct pci_filter *f,
 	return f->device_class < 0 && is_one_of(f, &is);
 }
 
-/* Is it in the machine, or in a rule if that will do? */
+/* Does the filter match a function of the machine or one of the rules? */
 static bool is_there(struct iopmem_ctx *ctx, const struct pci_filter *f,
 		     const struct iopmem_rule *rules, int num_rules)
 {

@@ -23,7 +23,7 @@ size_t utf8_length(const char *text)
 			return 0;
 		code = code << 6 | (s[i] & 0x3f);
 	}
-	/* too long, a surrogate, or no character */
+	/* not a start byte, an overlong form, a surrogate, or no character */
 	if (!n || code < least[n] || code > 0x10ffff || code >> 11 == 0x1b ||
 	    (code & 0xfffe) == 0xfffe)
 		return 0;

@@ -15,7 +15,7 @@ static bool is_target(struct iopmem_function *fn,
 		specs_match(options->specs, fn);
 }
 
-/* Shown: what is marked, and what is above it. */
+/* Show targets and initiators, and the bridges above them. */
 static bool is_shown(struct iopmem_function *fn,
 		     const struct tree_options *options)
 {
@@ -69,7 +69,7 @@ static int print_function(struct iopmem_function *fn,
 		EXIT_OK;
 }
 
-/* The first of the siblings that is shown, or NULL */
+/* The first function that is shown, of @fn and its next siblings, or NULL */
 static struct iopmem_function *shown_from(struct iopmem_function *fn,
 					  const struct tree_options *options)
 {
@@ -112,7 +112,7 @@ static const char *host_of(struct iopmem_function *fn)
 	return host ? host : "no host bridge";
 }
 
-/* The next one on a root bus that is shown, from @fn on */
+/* The first function on a root bus that is shown, from @fn on, or NULL */
 static struct iopmem_function *root_from(struct iopmem_function *fn,
 					 const struct tree_options *options)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* ndctl-iopmem verify: what was found out */
+/* ndctl-iopmem verify: print the results */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -44,7 +44,7 @@ const char *verify_target_address(const struct verify *v)
 
 static double speed(const struct test *test)
 {
-	/* never by 0, whatever the clock's resolution */
+	/* do not divide by 0, whatever the clock's resolution is */
 	return test->size * (double)test->passes / (1 << 20) /
 		((test->nanoseconds + 1) / 1e9);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* ndctl-iopmem verify: does a drive's DMA arrive on the card, and from there? */
+/* ndctl-iopmem verify: does DMA between a drive and the card arrive? */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -35,10 +35,10 @@ static const char usage[] =
 
 const uint64_t verify_sizes[NUM_SIZES] = { 4 << 10, 64 << 10, 1 << 20, 16 << 20 };
 
-#define MOST		(16u << 20)	/* the last of them */
+#define MOST		(16u << 20)	/* the last of verify_sizes */
 #define UNIT		4096
 #define MAX_REPEAT	1000000
-#define ATTEMPTS	10	/* if others write to the drive */
+#define ATTEMPTS	10	/* while others write to the drive */
 
 static volatile sig_atomic_t stopped;
 static sigjmp_buf bus_error;
@@ -56,8 +56,8 @@ static void on_bus_error(int signal)
 }
 
 /*
- * Run a step that touches the mapping: where the target is truncated or unbound
- * meanwhile, the CPU gets a signal.
+ * Run a step that accesses the mapping. If the target is truncated or unbound
+ * meanwhile, the access raises SIGBUS.
  */
 static int guard(struct verify *v, int (*step)(struct verify *v))
 {
@@ -72,7 +72,7 @@ static int guard(struct verify *v, int (*step)(struct verify *v))
 
 static void catch_signals(void)
 {
-	/* SIGPIPE, since the line with an error comes before things are put back */
+	/* SIGPIPE too: errors are printed before the data is put back */
 	static const int stops[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE };
 	struct sigaction stop = {
 		.sa_handler = on_stop,
@@ -84,7 +84,7 @@ static void catch_signals(void)
 
 	for (i = 0; i < ARRAY_SIZE(stops); i++) {
 		sigaction(stops[i], &stop, &old);
-		/* nohup: it goes on without its terminal */
+		/* under nohup, SIGHUP stays ignored */
 		if (stops[i] == SIGHUP && old.sa_handler == SIG_IGN)
 			sigaction(SIGHUP, &old, NULL);
 	}
@@ -92,8 +92,8 @@ static void catch_signals(void)
 }
 
 /*
- * A transfer that never ends cannot be interrupted, so say what is waited for
- * before it begins. What is printed next overwrites the line.
+ * Announce each transfer, since a transfer that never ends cannot be
+ * interrupted. The next output overwrites the line.
  */
 static void progress(struct verify *v, enum direction way, uint64_t size,
 		     unsigned int pass)
@@ -114,8 +114,7 @@ static void progress_end(struct verify *v)
 }
 
 /*
- * By words: what the C library does for larger pieces may be a byte at a time
- * where memory is not cached.
+ * Copy words. The C library's functions may copy uncached memory byte by byte.
  */
 static void store_words(void *to, const void *from, uint64_t size)
 {
@@ -137,7 +136,7 @@ static void load_words(void *to, const void *from, uint64_t size)
 		t[i] = f[i];
 }
 
-/* What the library says is about v->path, which for a new file tells nothing. */
+/* The library's message names v->path. Users know only v->target. */
 static int target_error(struct verify *v)
 {
 	const char *error = iopmem_get_error(v->ctx);
@@ -159,7 +158,7 @@ static uint64_t first_difference(const char *a, const char *b, uint64_t size)
 	return i;
 }
 
-/* Have the CPU write to the card, and see that it is there. */
+/* Write to the card by the CPU, and read it back. */
 static int store(struct verify *v, uint64_t at, const char *data, uint64_t size)
 {
 	uint64_t i;
@@ -179,7 +178,7 @@ static int store(struct verify *v, uint64_t at, const char *data, uint64_t size)
 			   verify_target_address(v));
 }
 
-/* Each byte of what a transfer has to overwrite is another one before. */
+/* The data that a transfer has to overwrite: every byte of it is different. */
 static void complement(char *to, const char *from, uint64_t size)
 {
 	const uint64_t *f = (const uint64_t *)from;
@@ -198,7 +197,7 @@ static uint64_t now(void)
 	return t.tv_sec * 1000000000ull + t.tv_nsec;
 }
 
-/* The transfer that is tested. It is of @test->size bytes. */
+/* Make the transfer that is tested, of @test->size bytes. */
 static void transfer(struct verify *v, enum direction way, struct test *test,
 		     uint64_t at, uint64_t drive_at)
 {
@@ -219,7 +218,7 @@ static void transfer(struct verify *v, enum direction way, struct test *test,
 	}
 }
 
-/* What has come, against what should have */
+/* Compare what has arrived with what should have. */
 static void compare(struct verify *v, struct test *test)
 {
 	uint64_t first = 0, i;
@@ -252,8 +251,9 @@ static int drive_error(struct verify *v, const char *what, uint64_t at, int rc)
 }
 
 /*
- * The drive's own data, from its DMA into RAM, is what its DMA into the card has to
- * bring. *@same: how much of it the drive still has afterwards.
+ * Read the drive's data into RAM first: the drive's DMA to the card has to
+ * bring the same. *@same: how many bytes of that the drive still has
+ * afterwards.
  */
 static int try_to_card(struct verify *v, struct test *test, uint64_t at,
 		       uint64_t drive_at, uint64_t *same)
@@ -287,7 +287,7 @@ static int try_to_card(struct verify *v, struct test *test, uint64_t at,
 	return EXIT_OK;
 }
 
-/* On a mounted drive a block may be written just then: that says nothing. */
+/* Try again if others write to the drive meanwhile: then a test is no proof. */
 static int to_card(struct verify *v, struct test *test, uint64_t at,
 		   uint64_t drive_at)
 {
@@ -311,8 +311,8 @@ static int to_card(struct verify *v, struct test *test, uint64_t at,
 }
 
 /*
- * What is on the card by the drive's own DMA, or if that has failed by the CPU,
- * has to come to where it was on the drive.
+ * The card has the drive's data by DMA, or by the CPU if that has failed. The
+ * DMA back has to put it where it was on the drive.
  */
 static int to_drive(struct verify *v, struct test *test, uint64_t at,
 		    uint64_t drive_at, bool is_on_card)
@@ -338,7 +338,7 @@ static int to_drive(struct verify *v, struct test *test, uint64_t at,
 	return EXIT_OK;
 }
 
-/* Data that is nowhere else, so that a block in the wrong place is seen, too */
+/* Write random data, so that a block from a wrong place is found, too. */
 static int new_data(struct verify *v, uint64_t size, uint64_t drive_at)
 {
 	uint64_t done = 0;
@@ -357,7 +357,7 @@ static int new_data(struct verify *v, uint64_t size, uint64_t drive_at)
 	return rc ? drive_error(v, "writing from RAM", drive_at, rc) : EXIT_OK;
 }
 
-/* Pass by pass from the start of @range to its end */
+/* Where a pass is: the passes go from the start of @range to its end. */
 static uint64_t place(struct verify *v, const struct range *range,
 		      uint64_t size, unsigned int pass)
 {
@@ -412,7 +412,7 @@ static int all_passes(struct verify *v)
 			if (stopped || rc)
 				return rc;
 			rc = one_pass(v, i, pass);
-			/* what is wrong stays the result of this size */
+			/* the first failure is the result of this size */
 			if (v->tests[TO_CARD][i].result > PASSED ||
 			    v->tests[TO_DRIVE][i].result > PASSED)
 				break;
@@ -462,7 +462,7 @@ static int restore_drive(struct verify *v)
 		return EXIT_OK;
 	rc = drive_write(&v->drive, v->saved_drive, v->write.length,
 			 v->write.offset);
-	/* else a loss of power later could bring the test's data back */
+	/* without this, the test's data could be back after a loss of power */
 	if (!rc && fdatasync(v->drive.fd))
 		rc = -errno;
 	if (!rc)
@@ -475,7 +475,7 @@ static int restore_drive(struct verify *v)
 	return not_put_back(v->drive.name, &v->write, strerror(-rc));
 }
 
-/* What the result means, if it is not what one hopes for */
+/* Print what a bad result means. */
 static int verdict(struct verify *v)
 {
 	static const char *const meanings[] = {
@@ -497,7 +497,7 @@ static int verdict(struct verify *v)
 			   verify_target_address(v));
 }
 
-/* A file that nobody sees and that is gone with its descriptor */
+/* Make a file without a name, which goes when its descriptor is closed. */
 static int make_scratch(struct verify *v)
 {
 	size_t i = NUM_SIZES;
@@ -527,7 +527,7 @@ static int make_scratch(struct verify *v)
 	return EXIT_OK;
 }
 
-/* A file or node that is there: which part of it */
+/* The target is a file or node: find the part of it to use. */
 static int take_given(struct verify *v, const struct statx *st)
 {
 	if (snprintf(v->path, sizeof(v->path), "%s", v->target) >= PATH_MAX)
@@ -555,7 +555,7 @@ static void describe(char *buf, size_t size, const char *name,
 		 range->length, name, range->offset);
 }
 
-/* Nothing that somebody may need is overwritten unasked. */
+/* Do not overwrite anything that somebody may need without --force. */
 static int confirm(struct verify *v)
 {
 	char target[PATH_MAX + 64] = "", drive[PATH_MAX + 64] = "";
@@ -628,7 +628,7 @@ static int check_sizes(struct verify *v)
 
 static int make_buffers(struct verify *v)
 {
-	/* aligned for any drive's blocks */
+	/* this alignment fits the blocks of any drive */
 	v->buffers = aligned_alloc(1 << 16, 5ul * MOST);
 	if (!v->buffers)
 		return print_error(EXIT_FAILED, "out of memory");
@@ -657,7 +657,7 @@ static int prepare(struct verify *v)
 	return rc;
 }
 
-/* Whatever happens, what was there is put back: *@restored, an exit code. */
+/* Test, and then always put the saved data back. *@restored is an exit code. */
 static int check(struct verify *v, int *restored)
 {
 	int rc;
@@ -708,7 +708,7 @@ static int parse_range(const char *option, const char *text,
 		return print_error(EXIT_USAGE,
 				   "%s: '%s' is not made of whole units of %u bytes",
 				   option, text, UNIT);
-	/* more is not needed to try all sizes */
+	/* the largest size needs no more */
 	if (range->length > MOST)
 		range->length = MOST;
 	return EXIT_OK;

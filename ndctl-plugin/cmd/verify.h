@@ -10,7 +10,7 @@
 #include "cmd.h"
 
 #define NUM_SIZES	4
-#define SHOWN		16	/* bytes, of what was found */
+#define SHOWN		16	/* bytes of wrong data that are printed */
 
 enum direction {
 	TO_CARD,
@@ -18,7 +18,7 @@ enum direction {
 	NUM_WAYS
 };
 
-/* The later, the worse */
+/* From good to bad: the last one counts most. */
 enum result {
 	NOT_CHECKED,
 	PASSED,
@@ -34,12 +34,12 @@ struct range {
 
 /**
  * struct test - the transfers of one way and size
- * @passes: how many were made
- * @nanoseconds: of those in which nothing was wrong
- * @error: why the kernel refused
- * @wrong: bytes that are not what they should be; the first is at @target_offset
- *	and @drive_offset
- * @shown: bytes of @expected and @found
+ * @passes: how many transfers were made
+ * @nanoseconds: how long they took together
+ * @error: the errno with which the kernel refused
+ * @wrong: the number of wrong bytes; the first is at @target_offset and
+ *	@drive_offset
+ * @shown: the number of bytes in @expected and @found
  */
 struct test {
 	enum result result;
@@ -57,15 +57,15 @@ struct test {
 
 /**
  * struct verify - one run
- * @path: of the target, or of the file that was made there
- * @scratch: that file, or -1
- * @range: of the target
- * @write: of the drive, length 0 if nothing is to be written
+ * @path: the path of the target, or of the file that was made there
+ * @scratch: the descriptor of the file that was made, or -1
+ * @range: the part of the target to use
+ * @write: the part of the drive to write to; its length is 0 if there is none
  * @unit: offsets and sizes are multiples of it
- * @expected: what a transfer should bring
- * @found: what it has brought
- * @is_saved: what was in both ranges is in @saved_target and @saved_drive
- * @is_gone: the target's memory was taken away
+ * @expected: the data that a transfer should bring
+ * @found: the data that it has brought
+ * @is_saved: @saved_target and @saved_drive have what was in both parts
+ * @is_gone: the target's memory has gone
  */
 struct verify {
 	struct iopmem_ctx *ctx;
