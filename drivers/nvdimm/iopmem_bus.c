@@ -163,7 +163,7 @@ static int iopmem_walk_children(struct device *dev, void *data)
 
 	if (walk->all && dev->bus && !strcmp(dev->bus->name, "dax"))
 		pci_warn(walk->pdev,
-			 "%s: what maps it still reaches the card, end it\n",
+			 "%s: processes that map it still reach the card, end them\n",
 			 dev_name(dev));
 	if (!dev->class || strcmp(dev->class->name, "block"))
 		return device_for_each_child(dev, data, iopmem_walk_children);
@@ -963,7 +963,7 @@ static int iopmem_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	rc = pci_enable_device_mem(pdev);
 	if (rc) {
 		pci_err(pdev,
-			"cannot be enabled (%d), a BAR without an address wants pci=realloc\n",
+			"cannot be enabled (%d), boot with pci=realloc if a BAR has no address\n",
 			rc);
 		kfree(bus);
 		return rc;

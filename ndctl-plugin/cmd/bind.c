@@ -16,8 +16,8 @@ static const char bind_usage[] =
 "\n"
 FUNCTION_HELP
 "\n"
-"    -f, --force           take it from another driver, if nothing of it is in use\n"
-"    -p, --persist         also at each boot: those at these addresses, or all\n"
+"    -f, --force           take it from another driver, unless it is in use\n"
+"    -p, --persist         bind it at each boot, too. Given ids, bind all functions\n"
 "                          with these ids\n"
 "    -u, --human           use human friendly number formats\n";
 
@@ -26,8 +26,8 @@ static const char unbind_usage[] =
 "\n"
 FUNCTION_HELP
 "\n"
-"    -f, --force           although it is in use: wait until it is not\n"
-"    -p, --persist         not at the next boot either\n"
+"    -f, --force           unbind it although it is in use, wait until it is not\n"
+"    -p, --persist         do not bind it at the next boot either\n"
 "    -u, --human           use human friendly number formats\n";
 
 /**
@@ -437,14 +437,14 @@ static int cmd_unbind(int argc, char **argv, struct iopmem_ctx *ctx)
 
 const struct command command_bind = {
 	.name = "bind",
-	.summary = "have the driver iopmem take functions",
+	.summary = "bind functions to the driver iopmem",
 	.usage = bind_usage,
 	.run = cmd_bind,
 };
 
 const struct command command_unbind = {
 	.name = "unbind",
-	.summary = "take functions away from the driver iopmem",
+	.summary = "unbind functions from the driver iopmem",
 	.usage = unbind_usage,
 	.run = cmd_unbind,
 };

@@ -257,7 +257,7 @@ static void check_kernel(struct check *c)
 	} options[] = {
 		{ "LIBNVDIMM", KERNEL_OPTION_REQUIRED, "there are no regions" },
 		{ "BLK_DEV_PMEM", KERNEL_OPTION_REQUIRED, "there are no block devices" },
-		{ "ZONE_DEVICE", KERNEL_OPTION_MISSING, "only raw and sector are to be had" },
+		{ "ZONE_DEVICE", KERNEL_OPTION_MISSING, "only the modes raw and sector work" },
 		{ "NVDIMM_PFN", KERNEL_OPTION_MISSING, "there is no fsdax with struct pages" },
 		{ "FS_DAX", KERNEL_OPTION_MISSING, "file systems have no DAX" },
 		{ "NVDIMM_DAX", KERNEL_OPTION_MISSING, "there is no devdax" },
@@ -446,7 +446,7 @@ static void check_initiators(struct check *c)
 	c->fn = NULL;
 	if (!n) {
 		add_finding(c, INITIATORS_NONE, NULL,
-			    "no function is known to be a possible initiator, nothing is checked of one");
+			    "no possible initiator is known, so none is checked");
 		return;
 	}
 	add_finding(c, BUS_MASTER_ON, NULL,

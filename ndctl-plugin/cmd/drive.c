@@ -125,7 +125,7 @@ int drive_open(struct iopmem_ctx *ctx, struct drive *drive, bool write)
 				   strerror(errno));
 	size = lseek(drive->fd, 0, SEEK_END);
 	if (size < 0 || ioctl(drive->fd, BLKSSZGET, &sector))
-		return print_error(EXIT_FAILED, "%s: its size cannot be had: %s",
+		return print_error(EXIT_FAILED, "%s: its size cannot be read: %s",
 				   drive->name, strerror(errno));
 	drive->size = size;
 	drive->block = sector;

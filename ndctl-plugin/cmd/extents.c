@@ -9,8 +9,8 @@ static const char usage[] =
 "\n"
 "  <file>: a file on an fsdax namespace, or /dev/daxX.Y\n"
 "\n"
-"    -o, --offset <bytes>  begin there, K, M, G and T are understood\n"
-"    -l, --length <bytes>  so much of it (default: all that follows)\n"
+"    -o, --offset <bytes>  where to begin, with K, M, G or T as unit\n"
+"    -l, --length <bytes>  how much of the file (default: all that follows)\n"
 "    -u, --human           use human friendly number formats\n";
 
 static void add_extent(struct json_object *to, struct iopmem_extent *extent,

@@ -156,8 +156,8 @@ static int help(void)
 	     "       ndctl-iopmem help [COMMAND]\n");
 	for (i = 0; i < ARRAY_SIZE(commands); i++)
 		printf("  %-10s %s\n", commands[i]->name, commands[i]->summary);
-	puts("\n'ndctl-iopmem COMMAND --help' and 'man ndctl-iopmem-COMMAND' have more,\n"
-	     "'man ndctl-iopmem' an example from list to a file that a drive has filled.");
+	puts("\n'ndctl-iopmem COMMAND --help' and 'man ndctl-iopmem-COMMAND' say more.\n"
+	     "'man ndctl-iopmem' has an example from list to a file that a drive has filled.");
 	return EXIT_OK;
 }
 

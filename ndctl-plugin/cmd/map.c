@@ -253,7 +253,7 @@ static int draw(struct picture *p, struct iopmem_bar *bar,
 				   ndctl_region_get_devname(nd));
 	if (!places_known(nd))
 		return print_error(EXIT_FAILED,
-				   "%s: where its namespaces lie takes root to tell",
+				   "%s: only root can see where its namespaces are",
 				   ndctl_region_get_devname(nd));
 
 	list = places(nd, base, &num);

@@ -11,7 +11,8 @@
 static const char usage[] =
 "usage: ndctl-iopmem path [<options>] <initiator> <target>\n"
 "\n"
-"  <initiator>, <target>: a <function> each, that does the DMA and that has the BAR\n"
+"  <initiator>: the <function> that does the DMA\n"
+"  <target>:    the <function> that has the BAR\n"
 FUNCTION_HELP
 "\n"
 "    -u, --human           a picture for people\n";

@@ -20,18 +20,18 @@ static const char usage[] =
 "usage: ndctl-iopmem verify [<options>] <initiator> <target>\n"
 "\n"
 "  <initiator>: a drive, /dev/nvme0n1\n"
-"  <target>:    a folder on a DAX file system of the card, for a file that is\n"
-"               made and removed; a file there; or /dev/daxX.Y\n"
+"  <target>:    a folder on a DAX file system of the card, where a file is made\n"
+"               and removed; a file there; or /dev/daxX.Y\n"
 "\n"
 "        --range <offset>:<length>\n"
 "                          the part of a file or of /dev/daxX.Y to use\n"
 "    -w, --write <offset>:<length>\n"
 "                          try the other way too, into this range of the drive\n"
-"    -f, --force           overwrite what is in these. It is put back at the end\n"
-"        --repeat <n>      try each size so often (default: 3)\n"
+"    -f, --force           overwrite these ranges, put their data back at the end\n"
+"        --repeat <n>      try each size so many times (default: 3)\n"
 "    -u, --human           a table for people\n"
 "\n"
-"K, M, G and T after a number are understood.\n";
+"A number may end in K, M, G or T.\n";
 
 const uint64_t verify_sizes[NUM_SIZES] = { 4 << 10, 64 << 10, 1 << 20, 16 << 20 };
 

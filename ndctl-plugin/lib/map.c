@@ -350,7 +350,7 @@ static int populate(struct iopmem_map *map)
 	if (!madvise(map->base, map->base_length, how))
 		return 0;
 	return set_error(map->ctx, -errno,
-			 "%s: its pages cannot be had: %s: is there space left, and is it being truncated or unbound?",
+			 "%s: its pages cannot be mapped: %s: is there space left, and is it being truncated or unbound?",
 			 map->path, strerror(errno));
 }
 

@@ -298,7 +298,7 @@ static int look_at_iommu(struct iopmem_path *p, struct iopmem_function *from,
 		"addresses are translated in the root complex, so that DMA goes there";
 	else
 		means =
-		"who has the group decides how addresses are translated in the root complex";
+		"the owner of the group decides how addresses are translated in the root complex";
 	add_reason(p, IOPMEM_REASON_IOMMU_TYPE,
 		   "the IOMMU group of %s has the type %s: %s", from->name, type,
 		   means);
@@ -340,7 +340,7 @@ static int evaluate(struct iopmem_path *p, struct iopmem_function *from,
 			   "more than one host bridge");
 	} else if (unknown) {
 		add_reason(p, IOPMEM_REASON_ACS_UNKNOWN,
-			   "whether ACS redirects takes root to tell");
+			   "reading whether ACS redirects needs root");
 		p->verdict = IOPMEM_VERDICT_UNKNOWN;
 		return 0;
 	} else if (blocks && !redirects) {

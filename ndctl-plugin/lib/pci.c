@@ -624,7 +624,7 @@ int iopmem_bar_get_mtrr_type(struct iopmem_bar *bar, const char **type)
 		rc = -ENXIO;
 	if (rc == -ENXIO)
 		set_error(ctx, rc,
-			  "%s: BAR %u: no MTRR has it, so that it is of the default type",
+			  "%s: BAR %u: no MTRR covers it, so it has the default type",
 			  bar->fn->name, bar->index);
 	return rc;
 }

@@ -107,7 +107,7 @@ test_check_user() {
 	FOUND=$OUT
 	found note memory-type-unreadable "needs root"
 	found note acs-unreadable "needs root"
-	fails "takes root to tell" "setpriv --reuid=65534 --clear-groups ndctl-iopmem map ${F[card]}"
+	fails "only root can see where" "setpriv --reuid=65534 --clear-groups ndctl-iopmem map ${F[card]}"
 }
 
 test_path() {

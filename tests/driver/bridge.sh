@@ -147,7 +147,7 @@ test_unassigned() {
 	shows "a function with a BAR that has no address is refused, with what to do"
 	load
 	bridge "target=${F[card]} offset=$part unassigned=1"
-	logged "iopmem ${F[soft]}: cannot be enabled \(-22\), a BAR without an address wants pci=realloc"
+	logged "iopmem ${F[soft]}: cannot be enabled \(-22\), boot with pci=realloc if a BAR has no address"
 	fails "Invalid argument" "echo ${F[soft]} >/sys/bus/pci/drivers/iopmem/bind"
 }
 
@@ -347,7 +347,7 @@ test_enabled_later() {
 		done; udevadm settle"
 	if [ "$KERNEL" = 6.1 ]; then
 		# finds no bad block in a range as large as a BAR
-		logged "dax0.0: what maps it still reaches the card, end it"
+		logged "dax0.0: processes that map it still reach the card, end them"
 		is "times that it says so, the second for the new one" 2 "$(load_log | grep -c "dax0.0: what maps it")"
 	else
 		disks="$devdax $raw"

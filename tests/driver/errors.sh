@@ -89,7 +89,7 @@ test_bind() {
 	ready_for cut 1
 	broken "Cannot allocate memory" kmalloc_node_trace,__kmalloc_cache_node_noprof 0
 	broken "Input/output error" pci_enable_device_mem -5
-	logged "iopmem ${F[cut]}: cannot be enabled \(-5\), a BAR without an address wants pci=realloc"
+	logged "iopmem ${F[cut]}: cannot be enabled \(-5\), boot with pci=realloc if a BAR has no address"
 	encrypts
 	broken "No such device" pci_device_is_present 0
 	logged "iopmem ${F[cut]}: does not answer, power it up or put it in again"

@@ -102,8 +102,8 @@ all_fails() {
 		run "dd if=$NODE bs=4K count=1 skip=4095 2>/dev/null | wc -c"
 		is "bytes read from $NODE by the page cache" 0 "$OUT"
 	done
-	logged "iopmem ${F[$1]}: dax[0-9.]*: what maps it still reaches the card, end it"
-	is "times that it says so" 1 "$(load_log | grep -c "still reaches the card")"
+	logged "iopmem ${F[$1]}: dax[0-9.]*: processes that map it still reach the card, end them"
+	is "times that it says so" 1 "$(load_log | grep -c "still reach the card")"
 }
 
 # sigbus: what had device DAX mapped has got it
@@ -120,7 +120,7 @@ waits() {
 			dd if=/dev/zero of=\$m/more bs=4K count=1 conv=fsync status=none && cat \$m/kept || exit
 		done; ! ls /tmp/*.status 2>/dev/null && echo in use"
 	is "meanwhile" "$text $text in use" "$(tr '\n' ' ' <<<"$OUT" | sed 's/ $//')"
-	unlike "kernel log" "still reaches the card" "$(case_log)"
+	unlike "kernel log" "still reach the card" "$(case_log)"
 }
 
 removed() {
