@@ -38,6 +38,10 @@ peer() {
 		provider e820
 		;;
 	ramdax)
+		# e820's jobs have left a namespace in the same memory
+		provider e820
+		namespace raw
+		run "dd if=/dev/zero of=$NODE bs=1M count=16 oflag=direct conv=fsync status=none"
 		run "cd /sys/bus/platform && modprobe ramdax &&
 			echo ramdax >devices/e820_pmem/driver_override &&
 			{ [ ! -e devices/e820_pmem/driver ] || echo e820_pmem >drivers/e820_pmem/unbind; } &&

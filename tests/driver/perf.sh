@@ -87,8 +87,8 @@ test_unchanged() {
 		io "$NODE" --direct=1 "${o[@]}" --rw=randwrite --fsync=1
 		got[raw write 4k, fsync,$PEER]=$VALUE
 		run "$(mkfs ext4) && $(mount_dax ext4) && dd if=/dev/zero of=$file bs=1M count=64 status=none && sync
-			faultbench $file 32M 4K"
-		got[ext4 fault 4K,$PEER]=$OUT
+			for i in 1 2 3 4 5; do faultbench $file 32M 4K || exit; done"
+		got[ext4 fault 4K,$PEER]=$(grep -x '[0-9]*' <<<"$OUT" | sort -n | head -n 1)
 		run "umount /mnt/a; ndctl disable-region $REGION"
 	done
 	for job in "raw read 4k" "raw write 4k" "raw write 4k, fsync" "ext4 fault 4K"; do

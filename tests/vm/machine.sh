@@ -295,7 +295,9 @@ machine() {
 			-device "nvme,serial=iopmem,drive=drive,cmb_size_mb=64,mdts=10,bus=drive-port")
 		;;
 	# iopmem and its peers, each with 512 MiB, for make bench. e820 and ramdax share
-	# theirs. In exact_peers the clock counts instructions, as in exact.
+	# theirs. In exact_peers the clock counts instructions, as in exact. Memory that is
+	# no file: where the host writes one back, the guest's next store takes long.
+	# virtio-pmem is about a file.
 	exact_peers | timed_peers)
 		QEMU=(-smp 2)
 		[ "$1" = timed_peers ] || {
@@ -305,11 +307,14 @@ machine() {
 		QEMU+=(-m "2560M,slots=1,maxmem=8G" -machine nvdimm=on)
 		APPEND=" memmap=512M!1536M"
 		[ -e "$DIR/peers.img" ] || truncate -s 512M "$DIR/peers.img"
-		memory nfit 512M
+		local name
+		for name in nfit ram card; do
+			QEMU+=(-object "memory-backend-ram,id=$name-mem,size=512M")
+		done
 		QEMU+=(-device "nvdimm,memdev=nfit-mem")
-		bar ram 512M 10
+		root_port ram 10
+		QEMU+=(-device "ivshmem-plain,memdev=ram-mem,bus=ram-port")
 		# NVMe's PMR is memory that the driver does not know as RAM
-		memory card 512M
 		root_port card 11
 		QEMU+=(-device "nvme,serial=card,pmrdev=card-mem,bus=card-port")
 		memory virtio 512M
