@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# bash completion of ndctl-iopmem, and, for who wants it, "ndctl iopmem"
+# bash completion of ndctl-iopmem and, if that is wanted, of "ndctl iopmem"
 # shellcheck shell=bash
 
-# What an option wants.
+# Offer the values of an option.
 __ndctl_iopmem_values() {
 	case $1 in
 	-b | --bus) ndctl list -B 2>/dev/null | sed -n 's/.*"provider":"\(.*\)".*/\1/p' ;;
@@ -17,14 +17,14 @@ __ndctl_iopmem_values() {
 	esac
 }
 
-# What unbind --persist can take out: it need not be in the machine.
+# What unbind --persist can remove. The card need not be in the machine.
 __ndctl_iopmem_rules() {
 	sed -n 's/.*, KERNEL=="\([^"]*\)".*/\1/p
 		s/.*"pci", ATTR{vendor}=="0x\(....\)", ATTR{device}=="0x\(....\)".*/\1:\2/p' \
 		/etc/udev/rules.d/60-iopmem-bind.rules 2>/dev/null
 }
 
-# $1: how many words are before the subcommand
+# $1: the number of words before the subcommand
 __ndctl_iopmem() {
 	local first=$1 cur prev words cword options
 	_get_comp_words_by_ref -n := cur prev words cword
@@ -62,7 +62,7 @@ _ndctl_with_iopmem() {
 	[ "$COMP_CWORD" != 1 ] || [[ iopmem != "$2"* ]] || COMPREPLY+=("iopmem ")
 }
 
-# For ~/.bashrc: ndctl starts no commands of others, so a function does.
+# For ~/.bashrc: ndctl does not start commands of others, so this function does.
 ndctl_iopmem_one_word() {
 	# shellcheck disable=SC2317 # called by who typed it
 	ndctl() {

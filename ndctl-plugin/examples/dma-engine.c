@@ -2,10 +2,10 @@
 /*
  * dma-engine ENGINE FROM TO
  *
- * Have a bare DMA engine copy what is in FROM to TO, files on cards or
- * /dev/daxX.Y, by their bus addresses. The engine is QEMU's "edu", of which
- * ENGINE is the folder in sysfs; yours has other registers. It needs its Bus
- * Master bit, and addresses that no IOMMU remaps:
+ * Have a bare DMA engine copy FROM to TO by their bus addresses. Both are files
+ * on cards, or /dev/daxX.Y. The engine is QEMU's "edu", and ENGINE is its
+ * folder in sysfs. Your engine has other registers. Its Bus Master bit must be
+ * set, and no IOMMU may translate its addresses:
  *
  *	qemu-system-x86_64 ... -device edu,dma_mask=0xffffffffffffffff
  *	setpci -s 00:1a.0 COMMAND=6:6
@@ -29,8 +29,8 @@
 #define START		1
 #define FROM_ENGINE	2
 
-#define BUFFER		0x40000		/* the engine's own, as it sees it */
-#define BUFFER_SIZE	2048	/* the half: edu refuses its last byte */
+#define BUFFER		0x40000		/* the engine's address of its buffer */
+#define BUFFER_SIZE	2048	/* half of it: edu refuses the last byte */
 
 static char *registers;
 
@@ -56,7 +56,7 @@ static void dma(uint64_t from, uint64_t to, uint64_t count, uint64_t direction)
 		usleep(1000);
 }
 
-/* The bus address of a byte; @room is lowered to what is contiguous from it. */
+/* The bus address of a byte. Lowers @room to what is contiguous from there. */
 static uint64_t bus_address(struct iopmem_map *map, uint64_t at, uint64_t *room)
 {
 	struct iopmem_extent *e;

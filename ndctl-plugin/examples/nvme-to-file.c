@@ -2,8 +2,9 @@
 /*
  * nvme-to-file DRIVE OFFSET FILE LENGTH
  *
- * Have a drive read into a file on a card, by its own DMA: the mapping is the
- * buffer of an O_DIRECT read. OFFSET and LENGTH are whole blocks of the drive.
+ * Read from a drive into a file on a card, by the drive's own DMA: the mapping
+ * of the file is the buffer of an O_DIRECT read. OFFSET and LENGTH are
+ * multiples of the drive's block size.
  *
  *	cc nvme-to-file.c $(pkg-config --cflags --libs libiopmem)
  *	./a.out /dev/nvme0n1 0 /mnt/file 8388608

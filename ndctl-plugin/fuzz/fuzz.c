@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* libFuzzer's entry: the parser that FUZZ names. What it gives is looked at. */
+/* libFuzzer's entry. It runs the parser of FUZZ_NAME and checks its results. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,7 +79,7 @@ static void fuzz(const char *buf, size_t len)
 	size_t i;
 	int rc;
 
-	/* the range that is asked for, and what the kernel says */
+	/* the input is the range to look for, then what the kernel returns */
 	if (len < 2 * sizeof(at))
 		return;
 	memcpy(&p.at, buf, sizeof(p.at));

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# api.awk iopmem.h: asciidoc of the header's kernel-doc comments, with what each is
-# about. With -v list=1 a line for each function instead, for tests/documented:
+# api.awk iopmem.h: print the header's kernel-doc comments and declarations as
+# asciidoc. With -v list=1 print a line for each function instead, for
+# tests/documented:
 #
 #	NAME KIND PARAMETER,... DOCUMENTED,... RETURNS
 #
@@ -13,7 +14,7 @@ function trim(s)
 	return s
 }
 
-# "@ctx" as asciidoc has it
+# "@ctx" in asciidoc is "_ctx_"
 function markup(s,    out)
 {
 	while (match(s, /@[a-z_]+/)) {
@@ -28,7 +29,7 @@ function capital(s)
 	return toupper(substr(s, 1, 1)) substr(s, 2)
 }
 
-# A paragraph of the comment has ended.
+# Called at the end of a paragraph of the comment
 function paragraph()
 {
 	if (text == "")

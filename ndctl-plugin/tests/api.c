@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * api WHAT [ARGUMENT...]: what the library promises to programs, on a made
- * machine. cases/api-* have what it prints; under valgrind they also show that
- * what is held is valid.
+ * api WHAT [ARGUMENT...]: test what the library promises to programs, on a
+ * machine that is made up. cases/api-* have the expected output. Under valgrind
+ * they also show that what a program holds stays valid.
  */
 #include <err.h>
 #include <errno.h>
@@ -47,7 +47,7 @@ static void children(void)
 		puts("a child is left");
 }
 
-/* All that was got before the second scan is still the same. */
+/* What the program got before the second scan stays the same. */
 static void scan_twice(char **argv)
 {
 	struct iopmem_function *fn = function(argv[0]);
@@ -64,7 +64,7 @@ static void scan_twice(char **argv)
 	     "the same" : "others");
 }
 
-/* A result that is an error is the same again too, with its line. */
+/* If the first scan failed, the next one returns the same error and message. */
 static void scan_fails(char **argv)
 {
 	struct iopmem_map *map;
@@ -137,7 +137,7 @@ static void print_users(struct iopmem_users *users)
 	printf("unreadable: %u\n", iopmem_users_get_unreadable(users));
 }
 
-/* The first search's result, after a second one and without the context */
+/* A search's result stays valid after a second one and without the context. */
 static void users(char **argv)
 {
 	struct iopmem_users *first, *second, *third;
@@ -168,7 +168,10 @@ static void references(char **argv)
 	printf("%s\n", iopmem_unref(ctx) ? "kept" : "nothing");
 }
 
-/* fake.c lets no process be started: the last call, no query, shows that. */
+/*
+ * Queries start no process, which fake.c does not allow here. The last call is
+ * no query: it shows that fake.c works.
+ */
 static void queries(char **argv)
 {
 	struct iopmem_function *fn = function(argv[0]);
@@ -187,7 +190,7 @@ static void queries(char **argv)
 	iopmem_function_unbind(fn, 0);
 }
 
-/* Without asking before */
+/* Bind without iopmem_function_can_bind(). */
 static void bind(char **argv)
 {
 	int rc = iopmem_function_bind(function(argv[0]), 0);
@@ -214,7 +217,7 @@ static void leave(char **argv)
 	children();
 }
 
-/* The library's own children are no matter of the program's. */
+/* The library's children work even if the program ignores SIGCHLD. */
 static void ignores(char **argv)
 {
 	signal(SIGCHLD, SIG_IGN);
@@ -226,7 +229,7 @@ static void on_alarm(int signal)
 	(void)signal;
 }
 
-/* The program's own signals, ten a second, are no sign that the kernel waits. */
+/* Ten signals a second do not make the library think that the kernel waits. */
 static void alarms(char **argv)
 {
 	const struct itimerval often = { { 0, 100000 }, { 0, 100000 } };
@@ -263,7 +266,7 @@ static void flags(char **argv)
 	puts(found ? "users" : "NULL");
 }
 
-/* Each enum has a text for each of its values, and no other. */
+/* Each value of an enum has a text, and no other value has one. */
 static void texts(char **argv)
 {
 	int i;
@@ -308,11 +311,11 @@ static void names(char **argv)
 	printf("%s, %s\n", iopmem_function_get_vendor_name(fn) ?: "NULL",
 	       iopmem_function_get_device_name(fn) ?: "NULL");
 	printf("%s", iopmem_get_error(ctx)[0] ? iopmem_get_error(ctx) : "no error");
-	/* libpci is still of use */
+	/* libpci still works */
 	printf("; %d\n", iopmem_bar_get_bus_address(iopmem_bar_get_first(fn), &address));
 }
 
-/* many ADDRESS FOLDER N: with so many files of the folder open, each is a user. */
+/* many ADDRESS FOLDER N: open N files of the folder. Each makes it a user. */
 static void many(char **argv)
 {
 	int i, n = atoi(argv[2]);

@@ -1,47 +1,50 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * For LD_PRELOAD, as in-tree does for all that runs in a tree: what another
- * kernel says.
+ * A library for LD_PRELOAD that answers for the kernel. in-tree preloads it for
+ * all that runs in a tree.
  *
- * FAKE_PROC is a folder whose files stand for those of /proc that belong to the
- * machine: what is not there is not in /proc. With it, the library's patience is
- * twenty times as long, so that no load of the host makes the tests fail.
+ * FAKE_PROC is a folder. Its files replace those files of /proc that describe
+ * the machine. A file that is missing there is missing in /proc. If FAKE_PROC
+ * is set, the library waits twenty times as long, so that a busy host does not
+ * make tests fail.
  *
- * FAKE has, separated by spaces, what a kernel with DAX says about a file that
- * is none, and what one says about devices that are none:
+ * FAKE makes an ordinary file look like a DAX file or a device, as a kernel
+ * with DAX would show it. It has these words, separated by spaces:
  *
- *	file=MAJOR:MINOR or char=MAJOR:MINOR	on it, or it
- *	size=BYTES, nodax
- *	ext=LOGICAL,PHYSICAL,LENGTH,FLAGS	an extent that FIEMAP gives
- *	at=ADDRESS	of the device's first byte, 0 where addresses are hidden
- *	gone=OFFSET	no page there
- *	populate=ERRNO	what populating fails with
+ *	file=MAJOR:MINOR	the file is on this block device
+ *	char=MAJOR:MINOR	the file is this character device
+ *	size=BYTES, nodax	its size; it is not DAX
+ *	ext=LOGICAL,PHYSICAL,LENGTH,FLAGS	an extent that FIEMAP returns
+ *	at=ADDRESS	of the device's first byte; 0: addresses are hidden
+ *	gone=OFFSET	there is no page at this offset
+ *	populate=ERRNO	populating fails with this error
  *	nofiemap, badfiemap, realtime, encrypted
- *	block=MAJOR:MINOR,PATH	a block device
- *	isblock	what is opened is one
- *	claimed=PATH	the kernel has it for itself
- *	hurry	with the library's own patience
+ *	block=MAJOR:MINOR,PATH	the path is this block device
+ *	isblock	the file that is opened is a block device
+ *	claimed=PATH	the kernel has claimed the block device
+ *	hurry	the library waits no longer than usual
  *	nofork	no process can be started
- *	procless	/proc shows no process: a sanitizer needs the real one
- *	drive=MAJOR:MINOR,PATH	a block device that O_DIRECT can be used with
- *	sector=BYTES	its logical blocks, if not 512
+ *	procless	/proc shows no process; a sanitizer still has the real one
+ *	drive=MAJOR:MINOR,PATH	the path is this block device, with O_DIRECT
+ *	sector=BYTES	the drive's logical block size, if not 512
  *
- * and of that drive's transfers to and from what is mapped:
+ * These words are about transfers between that drive and the mapped file:
  *
- *	arrives=BYTES	no more of each than that, though all of it is reported
- *	wrong=OFFSET	one byte of each is another one
- *	refused=ERRNO	each fails with
- *	short=BYTES	no more at a time
- *	onlyread, onlywrite	only what comes from the drive, or goes to it, is such
- *	changing=TIMES	so often, what is read from the drive into memory is changed
- *	forgets	msync has what was stored in the mapping gone
- *	nosync=ERRNO	msync fails with
- *	noflush=ERRNO	fdatasync fails with
- *	vanishes	at msync the CPU finds no memory where it is mapped
- *	interrupts	SIGINT comes meanwhile
+ *	arrives=BYTES	only these arrive of each transfer, but all are reported
+ *	wrong=OFFSET	the byte at this offset of each transfer is wrong
+ *	refused=ERRNO	each transfer fails with this error
+ *	short=BYTES	a call transfers no more than this
+ *	onlyread, onlywrite	only transfers from, or to, the drive are faulty
+ *	changing=TIMES	so many reads of the drive into RAM return changed data
+ *	forgets	msync clears what was stored in the mapping
+ *	nosync=ERRNO	msync fails with this error
+ *	noflush=ERRNO	fdatasync fails with this error
+ *	vanishes	msync raises SIGBUS, as if the mapped memory had gone
+ *	interrupts	SIGINT comes during a transfer
  *
- * Numbers as in C. FIEMAP is given two extents at a time. What is mapped is the
- * file; only pagemap is another. With FAKE, random bytes are the same each time.
+ * Numbers are as in C. FIEMAP returns two extents at a time. The mapping is
+ * really one of the file, and only pagemap is made up. If FAKE is set, random
+ * bytes are the same each time.
  */
 #include <dirent.h>
 #include <dlfcn.h>
@@ -69,11 +72,11 @@
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #define PAGE		4096
-#define A_TIME		2	/* extents */
-#define PATIENCE	20	/* times the library's */
-#define WRONG	0x5a	/* neither as it should be, nor its complement */
+#define A_TIME		2	/* extents per call of FIEMAP */
+#define PATIENCE	20	/* times the library's own */
+#define WRONG	0x5a	/* neither the right byte nor its complement results */
 
-/* Not those of a process, and not what a program reads for itself */
+/* Files of /proc about the machine, but none that the C library reads itself */
 static const char *const of_machine[] = {
 	"/proc/cmdline", "/proc/config.gz", "/proc/cpuinfo", "/proc/modules",
 	"/proc/mtrr", "/proc/swaps",
@@ -83,7 +86,7 @@ static char *mapped;
 static size_t mapped_length;
 static off_t mapped_offset;
 
-/* What follows "KEY=" for the nth time, or NULL */
+/* What follows the nth @key, for instance "ext=", or NULL */
 static const char *value(const char *key, int n)
 {
 	const char *at = getenv("FAKE");
@@ -264,7 +267,7 @@ static size_t least(size_t count, const char *key)
 	return value(key, 0) && count > number(key) ? number(key) : count;
 }
 
-/* From or to the drive, and @card, which is mapped. */
+/* A transfer between the drive and @card, which is mapped */
 static ssize_t dma(bool to_drive, int fd, void *card, size_t count, off_t offset)
 {
 	typeof(pread) *get = dlsym(RTLD_NEXT, "pread64");
@@ -331,7 +334,7 @@ ssize_t pwrite(int fd, const void *buf, size_t count, off_t offset)
 	return real(fd, buf, count, offset);
 }
 
-/* What is random is the same each time. */
+/* With FAKE, random bytes are the same each time. */
 ssize_t getrandom(void *buf, size_t size, unsigned int flags)
 {
 	typeof(getrandom) *real = dlsym(RTLD_NEXT, "getrandom");
@@ -374,7 +377,7 @@ int fdatasync(int fd)
 	return real(fd);
 }
 
-/* Where the file is in truth */
+/* The path of the real file */
 static const char *redirect(const char *path, char buf[PATH_MAX])
 {
 	const char *folder = getenv("FAKE_PROC");
@@ -389,7 +392,7 @@ static const char *redirect(const char *path, char buf[PATH_MAX])
 	return path;
 }
 
-/* Is it the path in the value, which a blank or nothing follows? */
+/* Is @path the path at @v, which ends at a blank or at the end? */
 static bool is_path(const char *path, const char *v)
 {
 	size_t len = strlen(path);
@@ -430,7 +433,10 @@ static mode_t mode_in(int flags, va_list args)
 	return flags & (O_CREAT | __O_TMPFILE) ? va_arg(args, mode_t) : 0;
 }
 
-/* Programs and libraries are built either way: in C these are one name. */
+/*
+ * Programs and libraries call either name. In C with 64-bit file offsets both
+ * are one name.
+ */
 int open_64(const char *path, int flags, ...) __asm__("open64");
 int open_plain(const char *path, int flags, ...) __asm__("open");
 FILE *fopen_64(const char *path, const char *mode) __asm__("fopen64");

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * in-tree DIR COMMAND...: run the command on a machine that is made up. It sees
- * of this one the programs, the temporary files and the folders at the root that
- * have nothing to do with the machine, and of DIR
+ * in-tree DIR COMMAND...: run the command on a machine that is made up. Of the
+ * host it sees the programs, the temporary files, and the folders in the root
+ * that do not describe a machine. Of DIR it sees
  *
  *	sys, dev, boot, lib/modules	as the folders of these names
  *	pci.ids		as /usr/share/misc/pci.ids, if it is there
- *	proc/NAME	as /proc/NAME, by fake.c, whose library is FAKE_SO: there are
- *			names that the kernel may not have, so that nothing can be
- *			mounted over them
+ *	proc/NAME	as /proc/NAME, by fake.c, whose library is FAKE_SO. A
+ *			mount cannot do that, since /proc may lack NAME.
  *
- * /etc, /run, /mnt and /lib/modprobe.d are empty and its own; /proc has no process
- * but its own. It is a child of process 1, which is in-tree.
+ * /etc, /run, /mnt and /lib/modprobe.d are empty and belong to the command
+ * alone. /proc has only its processes. The command is a child of process 1,
+ * which is in-tree.
  *
- * DIR/entered is there if the command was started. If not, in-tree says why not,
- * and exits with 77 where this machine does not allow it, with 125 otherwise: both
- * can also be the command's.
+ * DIR/entered exists if the command was started. If it was not, in-tree says
+ * why and exits with 77 if this machine does not allow it, otherwise with 125.
+ * The command itself may also exit with these.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -36,21 +36,21 @@
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #define SKIP	77
 #define FAILED	125
-#define ROOT	"/sys"		/* where it is put together: covers the host's */
+#define ROOT	"/sys"		/* the new root: it covers the host's /sys */
 #define HOST	"/.host"	/* in ROOT: folders of the host that are mirrored */
 
-/* What is not taken from the host's root */
+/* What the command does not see of the host's root */
 static const char *const hidden[] = {
 	"proc", "sys", "dev", "etc", "boot", "run", "mnt", "lost+found", NULL
 };
 
-/* What is not taken from its /usr/lib, or its /lib if that is another */
+/* What it does not see of the host's /usr/lib, or of /lib if that is no link */
 static const char *const hidden_in_lib[] = { "modules", "modprobe.d", NULL };
 
-/* What is not taken from its /usr/share/misc */
+/* What it does not see of the host's /usr/share/misc */
 static const char *const hidden_in_misc[] = { "pci.ids", "pci.ids.gz", NULL };
 
-/* What the dynamic linker and Debian's programs read in /etc */
+/* What it sees of /etc, for the dynamic linker and Debian's programs */
 static const char *const kept_in_etc[] = { "ld.so.cache", "alternatives" };
 
 __attribute__((format(printf, 2, 3), noreturn))
@@ -131,7 +131,7 @@ static void write_file(const char *path, const char *what)
 	close(fd);
 }
 
-/* The host's folder at HOST, and links to what is in it, but not to @without */
+/* Make @folder with links to all in the host's folder at HOST but @without. */
 static void mirror(const char *folder, const char *const *without)
 {
 	struct dirent *entry;
@@ -154,7 +154,7 @@ static void bind_host(const char *name)
 	bind_folder(text("/%s", name), text(ROOT HOST "/%s", name));
 }
 
-/* /usr, where "lib" has to do with the kernel, and "misc" names devices */
+/* Mirror /usr: /usr/lib has kernel modules, and /usr/share/misc has pci.ids. */
 static void mirror_usr(void)
 {
 	static const char *const folders[] = { "lib", "share", NULL };
@@ -168,7 +168,7 @@ static void mirror_usr(void)
 		mirror("usr/share/misc", hidden_in_misc);
 }
 
-/* An entry of the host's root */
+/* Take over an entry of the host's root. */
 static void take(const char *name)
 {
 	char *host = text("/%s", name), *path = text(ROOT "/%s", name);
@@ -241,7 +241,7 @@ static void take_tree(const char *tree)
 		bind_file(text("/dev/%s", nodes[i]), text("%s/dev/%s", tree, nodes[i]));
 	bind_folder(text("%s/dev", tree), ROOT "/dev");
 	bind_folder(text("%s/boot", tree), ROOT "/boot");
-	/* through the link if there is only one "lib" */
+	/* this follows the link if /lib is a link to /usr/lib */
 	bind_folder(text("%s/lib/modules", tree), ROOT "/lib/modules");
 	if (!access(text("%s/pci.ids", tree), F_OK)) {
 		make_folder(ROOT "/usr/share/misc");
@@ -250,7 +250,7 @@ static void take_tree(const char *tree)
 	bind_folder(text("%s/sys", tree), ROOT "/sys");
 }
 
-/* A path that has to be the same inside */
+/* Refuse a path that is not the same inside. */
 static void check_seen(const char *what, const char *path)
 {
 	char real[PATH_MAX], *end;
@@ -268,7 +268,7 @@ static void check_seen(const char *what, const char *path)
 		    what, path, real);
 }
 
-/* Up to where there is no further up */
+/* Go up to the root of the file system tree. */
 static void climb(void)
 {
 	struct stat before, after;
@@ -280,9 +280,9 @@ static void climb(void)
 }
 
 /*
- * What is mounted here is to be seen nowhere else. In a chroot "/" need not be a
- * mount: then it is done from the namespace's own root, to which who is not below
- * his root can go.
+ * Make mounts private, so that nobody else sees them. In a chroot "/" need not
+ * be a mount. Then do it from the real root of the mount namespace. A process
+ * whose folder is not below its root can go there.
  */
 static void make_private(void)
 {
@@ -304,7 +304,7 @@ static void make_private(void)
 	close(root);
 }
 
-/* As root, or as root of a user namespace of its own */
+/* Become root in new namespaces: as root, or by a user namespace. */
 static void leave_host(void)
 {
 	const uid_t uid = geteuid();
@@ -325,7 +325,7 @@ static void leave_host(void)
 		die(SKIP, "this machine allows no tmpfs");
 }
 
-/* As a shell has it: 128 and more for a signal */
+/* The exit status as in a shell: a signal gives 128 and its number. */
 static int wait_for(pid_t pid)
 {
 	int status;
@@ -356,7 +356,7 @@ static void start(char *tree, char **argv)
 	die(FAILED, "%s", argv[0]);
 }
 
-/* The init of the namespace: what is left when the command ends, ends too. */
+/* The init of the process namespace: when it ends, all processes there end. */
 static void init(char *tree, char **argv)
 {
 	pid_t pid;
@@ -382,7 +382,7 @@ int main(int argc, char **argv)
 		die(FAILED, "usage: in-tree DIR COMMAND...");
 	if (!realpath(argv[1], tree))
 		die(FAILED, "%s", argv[1]);
-	/* with a test that takes too long goes what it has started */
+	/* if a test is killed since it takes too long, this is killed, too */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	unlink(text("%s/entered", tree));
 	check_seen("the tree", tree);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What the parsers take and refuse */
+/* What the parsers accept and what they refuse */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +20,7 @@ static int failures;
 		} \
 	} while (0)
 
-/* A copy on the heap without a NUL, so that reading too far is found. */
+/* A copy on the heap without a NUL, so that valgrind finds reads beyond it */
 static char *copy(const char *text)
 {
 	size_t len = strlen(text);
@@ -193,7 +193,7 @@ static void test_bars(void)
 	check(with("99999999999999999999", parse_bars(buf, len, &mask)) == -EINVAL);
 }
 
-/* What FIEMAP gives, on the heap, and not a byte more */
+/* What FIEMAP returns, on the heap and without a spare byte */
 static int fiemap(const struct fiemap_extent *e, unsigned int n,
 		  unsigned int said, struct pieces *p, const char **why)
 {
@@ -369,7 +369,7 @@ static void test_mtrrs(void)
 	check(mtrr_is(UC, 0xd0000000, 0x10fffffff, "mixed"));
 	check(mtrr_is(UC, 0x100000000, 0x10fffffff, NULL));
 	check(mtrr_is("", 0, 1, NULL));
-	/* two that touch */
+	/* two MTRRs that touch */
 	check(mtrr_is(UC "reg01: base=0x100000000 ( 4096MB), size= 1024MB, count=1: uncachable\n",
 		      0xf0000000, 0x10fffffff, "uncached"));
 	check(mtrr_is("reg00: base=0x000001000 (    0MB), size=    4KB, count=1: write-through\n"
