@@ -348,7 +348,7 @@ test_enabled_later() {
 	if [ "$KERNEL" = 6.1 ]; then
 		# finds no bad block in a range as large as a BAR
 		logged "dax0.0: processes that map it still reach the card, end them"
-		is "times that it says so, the second for the new one" 2 "$(load_log | grep -c "dax0.0: what maps it")"
+		is "times that it says so, the second for the new one" 2 "$(load_log | grep -c "dax0.0: processes that map it")"
 	else
 		disks="$devdax $raw"
 	fi
