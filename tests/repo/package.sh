@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# One version everywhere, and what is made for who installs
+# The version, the tarball, make install, and the packages of each distribution
 # shellcheck shell=bash
 runs_in toolbox
 
 test_version() {
 	local headers out copy=$work/copy
-	shows "what is built has its version from VERSION, and each file with a version has that one"
+	shows "what is built has its version from VERSION, and each file that has the version in it has the same"
 	out=$("$top/tools/versions" 2>&1) || bad "tools/versions" "to succeed" "$out"
 	saw "tools/versions agrees"
 	copied copy
@@ -29,7 +29,7 @@ test_version() {
 	like "dkms status" "^iopmem/9.8.7" "$out"
 }
 
-# refused WHAT LINE COMMAND...: it fails, and all that it says beside make is LINE
+# refused WHAT LINE COMMAND...: it fails, and LINE is all that is said, but for make's own lines
 refused() {
 	local what=$1 line=$2 out
 	shift 2
@@ -39,15 +39,15 @@ refused() {
 
 test_make() {
 	local headers kver out module copy=$work/copy user=(setpriv --reuid=65534 --clear-groups make -C "$work/copy")
-	shows "make, make install and make uninstall do what they say without a warning, or tell in one line what to do"
+	shows "make, make install and make uninstall work without a warning, or tell in one line what to do"
 	copied copy
 	chmod go+rx "$work"
 	headers=$(find /usr/src -maxdepth 1 -name 'linux-headers-6.1*-amd64' | sort -V | tail -n 1)
 	kver=${headers#*linux-headers-}
 	module=/lib/modules/$kver/updates/iopmem_bus.ko
 	refused "no headers" "no kernel headers in /nowhere: install linux-headers-$(uname -r), or set KDIR=" make -C "$copy" KDIR=/nowhere
-	refused "no right to write" "you may not write to $copy: copy it to a folder of yours, and make there" "${user[@]}" KDIR="$headers"
-	refused "the same with make plugin" "you may not write to $copy: copy it to a folder of yours, and make there" "${user[@]}" plugin
+	refused "no right to write" "you may not write to $copy: copy it to a folder of your own, and run make there" "${user[@]}" KDIR="$headers"
+	refused "the same with make plugin" "you may not write to $copy: copy it to a folder of your own, and run make there" "${user[@]}" plugin
 	refused "make install without a build" "the module is not built: make" make -C "$copy" install
 
 	out=$(make -C "$copy" KDIR="$headers" 2>&1) || bad "make" "to succeed" "$out"
@@ -65,13 +65,13 @@ test_make() {
 	refused "make uninstall again" "/lib/modules has no module of make install: nothing is removed" make -C "$copy" uninstall
 
 	out=$(dkms add "$copy" 2>&1) || bad "dkms add" "to succeed" "$out"
-	refused "make install beside DKMS" "DKMS has this module already, and only one of the two can be loaded: apt remove iopmem-dkms, or by 'dkms remove' what 'dkms status' names" make -C "$copy" install
+	refused "make install beside DKMS" "DKMS has this module already, and only one of the two can be loaded: apt remove iopmem-dkms, or 'dkms remove' what 'dkms status' shows" make -C "$copy" install
 	is "installed" 0 "$(find "/lib/modules/$kver/" -name 'iopmem*' | wc -l)"
 	out=$(dkms remove "iopmem/$(cat "$top/VERSION")" --all 2>&1) || bad "dkms remove" "to succeed" "$out"
 	out=$(make -C "$copy" install 2>&1) || bad "make install" "to succeed" "$out"
 
 	mv "/lib/modules/$kver" /lib/modules/other
-	refused "make install for a kernel that is not there" "the module is for kernel $kver, which /lib/modules has not: make clean, then make, or make KDIR=" make -C "$copy" install
+	refused "make install for a kernel that is not there" "the module is for kernel $kver, which is not in /lib/modules: make clean, then make, or make KDIR=" make -C "$copy" install
 	rm -f /usr/bin/{cc,gcc,clang,gcc-[0-9]*}
 	refused "no compiler" "there is no C compiler: apt install gcc" make -C "$copy" KDIR="$headers"
 }
@@ -80,13 +80,13 @@ test_dist() {
 	local out headers name copy=$work/copy
 	shows "make dist gives a tarball, the same bytes each time, that builds without git"
 	copied copy
-	refused "make dist without git's folder" "$copy is no git clone: the tarball that it comes from is what make dist makes" make -C "$copy" dist
+	refused "make dist without git's folder" "$copy is no git clone: use the tarball that these files come from, make dist would make the same" make -C "$copy" dist
 	committed "$copy"
 	name=iopmem-$(cat "$copy/VERSION")
 	out=$(make -s -C "$copy" dist 2>&1) || bad "make dist" "to succeed" "$out"
 	is "make dist says" "build/dist/$name.tar.xz" "$out"
 	mv "$copy/build/dist/$name.tar.xz" "$work/first"
-	# neither the time nor the files' times, owners and permissions matter
+	# the second clone has other file times and permissions, and is packed later
 	git clone -q "$copy" "$work/again"
 	chmod -R go-rwx "$work/again"
 	out=$(umask 077 && make -s -C "$work/again" dist 2>&1) || bad "make dist in a clone" "to succeed" "$out"
@@ -109,11 +109,11 @@ test_dist() {
 
 test_release() {
 	local out script version copy=$work/copy
-	shows "make release names each thing that a release wants, and is content with none"
+	shows "make release names each thing that a release lacks, and succeeds if it lacks none"
 	version=$(cat "$top/VERSION")
 	copied copy
-	# The real ones take an hour and have cases of their own. In their place: what
-	# fails when this case wants it to.
+	# make lint and make check take an hour, and have cases of their own. These
+	# scripts stand in for them, and fail if this case wants it.
 	for script in lint run; do
 		printf '#!/bin/sh\n[ ! -e broken ]\n' >"$copy/tests/$script"
 	done
@@ -138,7 +138,7 @@ test_release() {
 
 test_arch() {
 	local out
-	shows "PKGBUILD is right in its syntax and has what makepkg reads"
+	shows "PKGBUILD has the right syntax, and the variables and functions that makepkg reads"
 	out=$(bash -n "$top/packaging/arch/PKGBUILD" 2>&1) || bad "bash -n" "to succeed" "$out"
 	out=$(set -e
 		# shellcheck source=/dev/null
@@ -161,8 +161,8 @@ next_version() {
 	sed -i -e "1s/($version)/($next)/" -e "s/^\( -- .*  \).*/\1$(date -R)/" "$1/debian/changelog"
 }
 
-# packaged NAME [COMMAND]: the Debian packages in work/NAME/build/deb, of the source
-# that the command has changed
+# packaged NAME [COMMAND]: build the Debian packages in work/NAME/build/deb, from a copy
+# of the source that the command may change
 packaged() {
 	local out
 	copied "$1"
@@ -171,7 +171,7 @@ packaged() {
 	like "make deb" "^build/deb/iopmem-dkms_$(cat "$work/$1/VERSION")_all.deb\$" "$out"
 }
 
-# for tests/repo/life.sh
+# tests/repo/life.sh calls these two, too.
 packages_now() {
 	packaged now
 }
@@ -180,8 +180,8 @@ packages_next() {
 	packaged next next_version
 }
 
-# secure_boot: firmware in work/SECURE that starts what is signed by a key that anybody
-# has, firmware.key, and work/boot/vmlinuz signed by it
+# secure_boot: put firmware with Secure Boot into work/SECURE, and sign
+# work/boot/vmlinuz for it. The key, firmware.key, is public: Debian ships it for tests.
 secure_boot() {
 	set -e
 	mkdir "$work/SECURE"
@@ -195,7 +195,7 @@ secure_boot() {
 	chown -R --reference="$work" "$work/SECURE" "$work/boot"
 }
 
-# files: those in the tree, but for what apt, dpkg, dkms and depmod keep
+# files: list the tree's files, without the state that apt, dpkg, dkms and depmod keep
 files() {
 	find / -xdev -path /proc -prune -o -path /tmp -prune -o -path "$work" -prune -o \
 		-path '/var/lib/dpkg/*' -prune -o -path '/var/lib/apt/*' -prune -o -path '/var/cache/*' -prune -o \
@@ -204,7 +204,7 @@ files() {
 		-name '__pycache__' -prune -o -print | sort
 }
 
-# apt_does ARGUMENT...: it succeeds; what it says is in OUT
+# apt_does ARGUMENT...: run apt-get, which has to succeed. Its output is in OUT.
 apt_does() {
 	OUT=$(apt-get -y -o APT::Sandbox::User=root --no-install-recommends "$@" 2>&1) || bad "apt-get $*" "to succeed" "$OUT"
 }
@@ -217,7 +217,7 @@ installed() {
 	is "ndctl-iopmem --version" "$1" "$(ndctl-iopmem --version)"
 }
 
-# debian: what the packages are, and how they come and go
+# debian: build the packages, install, upgrade, downgrade and remove them
 debian() {
 	local out f kver version next
 	version=$(cat "$top/VERSION")
@@ -228,7 +228,7 @@ debian() {
 		cmp "$f" "$work/second/build/deb/${f##*/}" || bad "${f##*/} of a second build" "the same bytes" ""
 		saw "${f##*/} of a second build: the same bytes"
 	done
-	# the developers give no address
+	# debian/control has no address of the developers on purpose
 	out=$(lintian --allow-root --fail-on error,warning --suppress-tags malformed-contact,bogus-mail-host-in-debian-changelog \
 		"$work"/first/build/deb/*.changes 2>&1) ||
 		bad "lintian" "no error and no warning" "$out"
@@ -239,7 +239,8 @@ debian() {
 	out=$(make -s -C "$work/next" deb 2>&1) || bad "make deb" "to succeed" "$out"
 	next=$(cat "$work/next/VERSION")
 
-	# it misses the files of a kernel that is not there
+	# The tree has headers and no kernel, and depmod warns that the kernel's files
+	# are missing.
 	depmod "$kver" 2>/dev/null
 	files >"$work/before"
 	apt_does install "$work"/first/build/deb/*.deb
@@ -259,7 +260,7 @@ debian() {
 		bad "gcc with libiopmem-dev" "to succeed" "$out"
 	is "a program on the library" -2 "$("$work/use" | cut -d' ' -f1)"
 
-	# as firmware with Secure Boot has it
+	# this mokutil answers as if Secure Boot were on
 	cat >/usr/bin/mokutil <<-'END'
 	#!/bin/sh
 	case $1 in
@@ -286,7 +287,7 @@ debian() {
 	rm -rf "$work/copy"
 	cp -r "$work/first" "$work/copy"
 	out=$(make -C "$work/copy" KDIR="/lib/modules/$kver/build" 2>&1) || bad "make" "to succeed" "$out"
-	refused "make install beside the package" "DKMS has this module already, and only one of the two can be loaded: apt remove iopmem-dkms, or by 'dkms remove' what 'dkms status' names" make -C "$work/copy" install
+	refused "make install beside the package" "DKMS has this module already, and only one of the two can be loaded: apt remove iopmem-dkms, or 'dkms remove' what 'dkms status' shows" make -C "$work/copy" install
 
 	apt_does install "$work"/next/build/deb/*.deb
 	installed "$next"
@@ -297,7 +298,7 @@ debian() {
 	is "dkms status" "" "$(dkms status iopmem)"
 	apt_does install "$work"/first/build/deb/iopmem-dkms_*.deb
 	installed "$version"
-	# as by bind --persist
+	# this stands for the rule that 'bind --persist' writes
 	echo '# a rule' >/etc/udev/rules.d/60-iopmem-bind.rules
 	apt_does remove ndctl-iopmem
 	is "removed, the rule for each boot" "# a rule" "$(cat /etc/udev/rules.d/60-iopmem-bind.rules)"
@@ -310,7 +311,7 @@ debian() {
 runs_in bookworm slow
 
 test_deb12() {
-	shows "Debian 12: the packages build to the same bytes, lintian is silent, and they install, upgrade and go"
+	shows "Debian 12: the packages build to the same bytes, lintian is silent, and they can be installed, upgraded and removed"
 	debian
 }
 
@@ -321,7 +322,8 @@ test_rpm() {
 	copied "$name"
 	mkdir -p "$work/rpm/SOURCES"
 	tar -C "$work" -cJf "$work/rpm/SOURCES/$name.tar.xz" "$name"
-	# Debian's packages are no rpm packages
+	# --nodeps: the build dependencies are installed as Debian's packages, which rpm
+	# does not see
 	out=$(rpmbuild -ba --nodeps --define "_topdir $work/rpm" --define "debug_package %{nil}" \
 		"$top/packaging/rpm/iopmem.spec" 2>&1) || bad "rpmbuild" "to succeed" "$out"
 	is "packages" "iopmem-dkms iopmem-doc libiopmem libiopmem-devel ndctl-iopmem" \
