@@ -252,7 +252,7 @@ test_secure_boot() {
 	like "without openssl" "^iopmem-dkms: Secure Boot is on, and DKMS has no key to sign the module with" "$OUT"
 	slowly "DEBIAN_FRONTEND=noninteractive apt-get install -y openssl"
 	slowly "dpkg-reconfigure iopmem-dkms"
-	like "the package says" "^iopmem-dkms: Secure Boot is on, and the kernel does not know DKMS's key yet: it refuses the module" "$OUT"
+	like "the package says" "^iopmem-dkms: Secure Boot is on, and the kernel does not know DKMS's key yet, so it refuses the module" "$OUT"
 	like "first" "^    sudo mokutil --import /var/lib/dkms/mok.pub\$" "$OUT"
 	like "then" "^    sudo reboot  " "$OUT"
 	like "then" "^    sudo modprobe iopmem_bus\$" "$OUT"
