@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Which cases there are, and running one: for tests/run and the mutants. The
-# caller has work, a folder for its files, and results, a file for how it ended.
+# Find the cases and run one, for tests/run and the mutants. The caller sets $work, a
+# folder for a case's files, and $results, a file that gets a line for each result.
 # shellcheck shell=bash
 case_files=("$top"/tests/{driver,cmd,repo}/*.sh)
 [ -z "$CASES" ] || case_files=("$CASES"/*.sh)
 
-# "machine file function", in the order in which machines are booted
+# cases: print "machine file function" for each chosen case. The machines are booted in
+# this order.
 cases() {
 	local m
 	for m in base moved p2p strict passthrough viommu hotplug nopat bare bars many races cmdline exact exact_peers near demo life torture toolbox bookworm trixie none; do
@@ -30,7 +31,7 @@ logs() {
 	[ ! -e "$work/beside/console" ] || VM=$work/beside case_log
 }
 
-# What the kernel says of something that is wrong
+# Lines in which the kernel says that something is wrong
 wrong='BUG|WARNING:|Oops|KASAN|KFENCE|UBSAN|ODEBUG|DMA-API: (debugging out|cacheline|exceeded|.*device driver)|general protection|Kernel panic'
 wrong+='|kmemleak: ([0-9]+ new|.*disabled)|Call Trace:|cut here|unable to handle|Machine check|detected stalls'
 wrong+='|INFO: (task .* blocked|trying to register)|possible (recursive|circular|irq lock)|suspicious RCU|soft lockup|hard LOCKUP'
@@ -41,19 +42,20 @@ wrong+='|cannot create duplicate filename|kobject_(add|init).*(failed|error)|doe
 wrong+='|EXT4-fs error|Remounting filesystem read-only|JBD2: .*(error|Error)|Aborting journal'
 wrong+='|XFS .*([Cc]orrupt|I/O [Ee]rror|[Ss]hutting down|shutdown)|Buffer I/O error|lost async page write|I/O error, dev'
 
-# A line in the guests' logs that no case may cause. What stock kernels say on
-# their own is in vm/stock-noise, what the case causes on purpose in may_log.
+# complaints: print the lines of the guests' logs that fail the case. Two kinds are
+# left out: those that stock kernels print on their own (tests/vm/stock-noise), and those
+# that the case causes on purpose (may_log).
 complaints() {
 	logs | sed 's/^\[ *[0-9.]*\] *\(\[ *[TC][0-9]*\] *\)\?//' | grep -aE "$wrong" |
 		grep -avxFf <(grep -v '^#' "$top/tests/vm/stock-noise") | grep -avEf "$work/may_log"
 }
 
-# Back to a guest with the module unloaded and nothing of it left.
+# tidy: unbind the functions and unload the module. Fail if something of it is left.
 tidy() {
 	guest '
 		pkill -x "mapcp|fio"
 		await 10 "! pgrep -x \"mapcp|fio\" >/dev/null"
-		# a file system that is shut down answers nothing, so ask the kernel
+		# a file system that is shut down answers no request, so ask the kernel
 		for m in /mnt/a /mnt/b; do grep -q " $m " /proc/mounts && umount $m; done
 		for d in /sys/bus/pci/devices/*; do
 			[ "$(cat $d/driver_override)" = iopmem ] && echo >$d/driver_override
@@ -68,9 +70,9 @@ tidy() {
 		exit 0'
 }
 
-# Memory that nothing points to any more, by kmemleak. It counts only what is
-# five seconds old, and its first look is for a checksum. It takes long, so once
-# a file.
+# look_for_leaks NAME: fail the file if kmemleak finds memory that nothing points to.
+# kmemleak reports only what is five seconds old, and its first scan only computes a
+# checksum, so it takes two scans. They take long, so this runs once for each file.
 look_for_leaks() {
 	local why
 	why=$(guest '
@@ -87,7 +89,7 @@ begin() {
 	vm_alive && [ ! -e "$VM/lost" ] && [ "$booted" = "$1" ] && return
 	vm_off
 	if [ "$1" = life ]; then
-		[ ! -e "$work/life_failed" ] || return	# nothing to go on from
+		[ ! -e "$work/life_failed" ] || return	# each case goes on from the one before
 		life_disk "$work" || return
 	fi
 	vm_boot "$1" "$work" || return
@@ -95,8 +97,8 @@ begin() {
 	echo "-- $1 machine up after $VM_BOOT_TIME s ($ACCEL, kernel $KERNEL)"
 }
 
-# sources FILE: the kernels' sources that the cases of the file want. Fetched
-# here, since the toolbox has no network.
+# sources FILE: download the kernel sources that the cases of the file need. This
+# happens here, since the toolbox has no network.
 sources() {
 	local version
 	while read -r version <&5; do
@@ -104,16 +106,16 @@ sources() {
 	done 5< <(awk '$1 == "wants_source" { for (i = 2; i <= NF; i++) print $i }' "$1")
 }
 
-# result RESULT [REASON]: that is how the case ended
+# result RESULT [REASON]: write down how the case ended
 result() {
-	# shellcheck disable=SC2153 # the caller's
+	# shellcheck disable=SC2153 # the caller sets it
 	echo "$1: $CASE${2:+: $2}" >>"$results"
 }
 
-# one MACHINE FILE FUNCTION: the case CASE. It fails when one of its steps does,
-# when the guest is lost, when the kernel complains meanwhile, or when unbinding
-# and unloading afterwards leaves something behind. The machine that a failed
-# case has had is not used again, unless KEEP_MACHINE says so.
+# one MACHINE FILE FUNCTION: run the case. It fails if one of its steps fails, if the
+# guest is lost, if the kernel complains meanwhile, or if unbinding and unloading
+# afterwards leaves something behind. After a failure the machine is not used again,
+# unless KEEP_MACHINE is set. $CASE is the case's name.
 one() {
 	local machine=$1 file=$2 fn=$3 rc=0 start=$EPOCHREALTIME took why suite=()
 	CASE_NUMBER=$((CASE_NUMBER + 1))
@@ -127,14 +129,14 @@ one() {
 		;;
 	toolbox)
 		sources "$file" || {
-			echo "$CASE: FAILED, for want of a kernel's source"
+			echo "$CASE: FAILED, a kernel's source could not be downloaded"
 			result failed
 			return
 		}
 		;;
 	*)
 		begin "$machine" || {
-			echo "$CASE: FAILED, for want of a machine"
+			echo "$CASE: FAILED, the machine did not start"
 			result failed
 			return
 		}
@@ -167,7 +169,7 @@ one() {
 			echo "    the kernel complained: $why"
 			rc=1 booted=
 		fi
-		# what a failed case has left is nobody else's matter
+		# no other case may start in what a failed one has left
 		[ "$rc" = 0 ] || {
 			logs | sed 's/^/    log | /'
 			[ "$machine" != life ] || touch "$work/life_failed"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Cases that have to fail, but for the first three; run by tests/repo/harness.sh
+# Cases for tests/repo/harness.sh. All but the first three have to fail.
 # shellcheck shell=bash
 runs_in demo
 
@@ -20,7 +20,7 @@ test_skips() {
 }
 
 test_status_77() {
-	shows "ends with the exit status of a tool that is no skip"
+	shows "ends with exit status 77, as a tool may, but has not called skip"
 	exit 77
 }
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# A case whose file has to fail with a sanitizer kernel; run by
-# tests/repo/sanitizers.sh
+# A case for tests/repo/sanitizers.sh. It passes, and kmemleak has to fail its file
+# afterwards.
 # shellcheck shell=bash
 runs_in demo debug
 

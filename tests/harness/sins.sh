@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# A case that has to fail with a sanitizer kernel; run by tests/repo/sanitizers.sh
+# A case for tests/repo/sanitizers.sh. It has to fail with a sanitizer kernel.
 # shellcheck shell=bash
 runs_in demo debug
 
-# Lockdep ends at the first report of any kind; KASAN reports once.
+# Lockdep switches itself off after the first report of any kind, so deadlock comes first.
+# KASAN reports only once, so there is one sin for it.
 test_sins() {
 	local sin
 	shows "does wrong things that a sanitizer kernel reports"

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# The tests' own machinery: what has to fail, fails
+# The harness itself: a case that has to fail does fail
 # shellcheck shell=bash
 runs_in none
 
 test_failures() {
 	local out why
-	shows "a hang, a panic, a complaint of the kernel's, a leftover, a wrong result and a tool's exit status each fail their case, with the reason"
-	# one machine for those that leave it as it was
+	shows "a hang, a panic, a complaint of the kernel, a leftover, a wrong result and a tool's exit status each fail their case, with the reason"
+	# KEEP_MACHINE saves boots: a failed case that changes nothing keeps its machine
 	out=$(KEEP_MACHINE=y CASES=$top/tests/harness T='' "$top/tests/run" 2>&1) && bad "tests/run" "to fail" "$out"
 	for why in \
 		"no answer to 'sleep 1000' within its deadline, ended" \
@@ -39,7 +39,7 @@ test_failures() {
 
 test_answer() {
 	local VM=$work/answer fd
-	shows "an answer of a guest's counts when its newline has got lost, and half an answer does not"
+	shows "a guest's answer counts even if its newline was lost, and half an answer does not count"
 	mkdir "$VM"
 	mkfifo "$VM/bell.out"
 	echo $$ >"$VM/pid"
@@ -53,7 +53,7 @@ test_answer() {
 
 test_second_start() {
 	local out
-	shows "a machine that does not start is started a second time, and no third"
+	shows "a machine that does not start is started a second time, and not a third time"
 	mkdir "$work/qemu"
 	cat >"$work/qemu/$EMULATOR" <<-END
 		#!/bin/sh
@@ -71,11 +71,11 @@ test_second_start() {
 	rm "$work/starts"
 	out=$(PATH=$work/qemu:$PATH CASES=$top/tests/harness T=passes "$top/tests/run" 2>&1) && bad "tests/run" "to fail" "$out"
 	is "starts" 2 "$(wc -l <"$work/starts")"
-	like "says" "FAILED, for want of a machine" "$out"
+	like "says" "FAILED, the machine did not start" "$out"
 }
 
-# complains PATTERN COMMAND: it fails, and its last line is ours and says what
-# and what to do; ONLY=1: its only line
+# complains PATTERN COMMAND: the command has to fail, and its last line has to be a
+# message of iopmem that matches. With ONLY=1 there may be no other line.
 complains() {
 	local out rc=0
 	out=$(eval "$2" 2>&1 3>/dev/null) || rc=$?
@@ -85,11 +85,11 @@ complains() {
 }
 
 test_bad_input() {
-	shows "an unknown kernel or case, a full or closed disk, no network, no packages: one line each that says what to do"
+	shows "an unknown kernel or case, a full or read-only disk, no network, no packages: each gets one line that says what to do"
 	ONLY=1
 	complains "KERNEL=9.9 is not known, use one of: .*6.1" "KERNEL=9.9 $top/tests/run"
 	complains "KERNEL=9.9 is not known" "KERNEL=9.9 $top/tests/demo"
-	complains "T=nonsense is no case: use a file or a case of: .*bind/new_id" "T=nonsense $top/tests/run"
+	complains "T=nonsense is neither a file nor a case: use one of: .*bind/new_id" "T=nonsense $top/tests/run"
 	complains "cannot create /proc/iopmem: set XDG_CACHE_HOME" "XDG_CACHE_HOME=/proc $top/tests/demo"
 	complains "make shell wants a terminal" "$top/tests/vm/shell </dev/null"
 	complains "cannot create KEEP=/proc/x: name a folder" "KEEP=/proc/x $top/tests/demo"
@@ -103,7 +103,7 @@ test_bad_input() {
 	complains "KERNEL=9.9 is not known" "$top/tests/vm/source 9.9"
 	complains "MiB free and the toolbox needs 4096: make room" "as_root unshare --mount sh -c '
 		mount -t tmpfs -o size=64M tmp $work/full; XDG_CACHE_HOME=$work/full $top/tests/vm/toolbox'"
-	complains "REPEAT=x is no number: use REPEAT=10" "REPEAT=x $top/tests/run"
+	complains "REPEAT=x is no number of at most 4 digits: use REPEAT=10" "REPEAT=x $top/tests/run"
 	ONLY=
 	mkdir "$work/bin"
 	printf '#!/bin/sh\necho http://127.0.0.1:1/debian\n' >"$work/bin/apt-get"
@@ -118,7 +118,7 @@ test_bad_input() {
 	complains "cannot install .*qemu-system-x86.*: check the network" "PATH=$work/bin:$PATH $top/tests/vm/deps"
 }
 
-# still_there TEXT: the names of processes that have it in their command line
+# still_there TEXT: the names of the processes with that text in their command line
 still_there() {
 	local p
 	for p in /proc/[0-9]*; do
@@ -128,7 +128,7 @@ still_there() {
 
 test_interrupted_image() {
 	local pid
-	shows "a damaged image is made again; terminated meanwhile, that leaves no process, no mount and nothing that a later run would trust"
+	shows "a damaged image is made again; if that is terminated, it leaves no process, no mount and nothing that a later run would trust"
 	mkdir -p "$work/cache/iopmem/$(basename "$IMAGE")"
 	XDG_CACHE_HOME=$work/cache setsid "$top/tests/vm/image" 3>/dev/null >"$work/out" 2>&1 &
 	pid=$!
@@ -144,7 +144,7 @@ test_interrupted_image() {
 
 test_interrupted_source() {
 	local pid
-	shows "fetching a kernel's source, terminated while it unpacks, leaves no process and nothing in the cache"
+	shows "if the download of a kernel's source is terminated while it unpacks, it leaves no process and nothing in the cache"
 	XDG_CACHE_HOME=$work/cache setsid "$top/tests/vm/source" 6.12 3>/dev/null >"$work/out" 2>&1 &
 	pid=$!
 	await 600 'ls "$work"/cache/iopmem/tmp.*/tree/MAINTAINERS >/dev/null 2>&1'
@@ -178,10 +178,10 @@ runs_in toolbox
 
 test_matrix() {
 	local out copy=$work/copy table=$work/copy/tests/results/README.md
-	shows "make matrix keeps how each case ended on each kernel, and writes the tables that say so"
+	shows "make matrix keeps the result of each case on each kernel, and writes the tables"
 	copied copy
 	rm -rf "$copy/tests/results"
-	# in place of hours: what it calls writes results of two kernels
+	# a real run takes hours, so this script takes its place and writes results
 	cat >"$copy/tests/run" <<-'END'
 	#!/bin/sh
 	[ "$ALL$GUESTS$T" = 11 ] || exit 2

@@ -31,5 +31,5 @@ test_lint_finds() {
 	like "checkpatch" "iopmem_bus.c:[0-9]+: ERROR: trailing whitespace" "$out"
 	like "kernel-doc" "pdev' not described in 'iopmem_walk'" "$out"
 	like "the guide" "messages.rst: has no \"answers ones only, switch its memory on\" of the driver" "$out"
-	like "last line" "^iopmem: lint has findings in: .*mend them$" "$(tail -n 1 <<<"$out")"
+	like "last line" "^iopmem: lint has findings in: .*fix them$" "$(tail -n 1 <<<"$out")"
 }

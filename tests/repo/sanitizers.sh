@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# The kernel that watches itself
+# The kernel with sanitizers: what it reports fails a case
 # shellcheck shell=bash
 runs_in none debug
 
 test_report() {
 	local out why
-	shows "what a sanitizer kernel reports fails the case that has caused it"
+	shows "a report of a sanitizer kernel fails the case that has caused it"
 	out=$(CASES=$top/tests/harness T="leak sins" "$top/tests/run" 2>&1) && bad "tests/run" "to fail" "$out"
 	for why in \
 		"the kernel complained: .*possible circular locking dependency" \
@@ -24,20 +24,21 @@ test_report() {
 runs_in base debug
 
 test_silent() {
-	shows "the module that does these things does none when told so, and nothing is reported"
+	shows "nothing is reported if the module sins is told to do nothing wrong"
 	run "insmod /usr/local/bin/sins.ko sin=none && rmmod sins"
 }
 
 runs_in p2p debug
 
-# dma_api: "is it off, how many errors" of the checks of the DMA API
+# dma_api: into OUT, whether the kernel's checks of the DMA API are off, and how many
+# errors they have found
 dma_api() {
 	run "cd /sys/kernel/debug/dma-api && cat disabled error_count | paste -sd' '"
 }
 
 test_dma_api() {
 	local to
-	shows "the checks of the DMA API are on, and find nothing wrong in what a drive reads into the card's pages and writes from them"
+	shows "the checks of the DMA API are on, and find no error while a drive reads into the card's pages and writes from them"
 	blank card
 	load
 	attach card

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * sins: does one wrong thing when loaded, for a kernel that has to notice
+ * sins: a module that does one wrong thing when it is loaded. A kernel with
+ * sanitizers has to notice.
  */
 #include <linux/dma-mapping.h>
 #include <linux/kernel.h>
@@ -72,7 +73,7 @@ static void sins_atomic(void)
 	spin_unlock(&lock);
 }
 
-/* Several, since the last one's address may be left on a stack. */
+/* Leak several objects, since the address of the last one may stay on a stack. */
 static void sins_leak(void)
 {
 	void *p;
@@ -95,7 +96,7 @@ static void sins_free_active(void)
 	kfree(timer);
 }
 
-/* Unmaps what was never mapped. */
+/* Unmap DMA memory that was never mapped. */
 static void sins_dma(void)
 {
 	struct platform_device *pdev;
