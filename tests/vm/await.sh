@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# For the host and for the guest: wait for an event, not for a time.
+# Wait for an event instead of a time, on the host and in the guest
 # shellcheck shell=bash
 
-# How many times as long as an idle machine this one takes; see measure_pace
+# How many times slower this machine is than an idle one; see measure_pace
 PACE=${PACE:-1}
 
-# await SECONDS COMMAND: run the COMMAND, a line of shell, until it succeeds. $1
-# in it is await's own.
-# SECONDS is a deadline for an idle machine, and is multiplied by PACE.
+# await SECONDS COMMAND: run COMMAND, a line of shell, until it succeeds. It cannot use
+# the caller's $1, since eval runs it inside await. SECONDS is the deadline on an idle
+# machine, and is multiplied by PACE.
 await() {
 	local end=$((SECONDS + $1 * PACE + 1))
 	until eval "$2"; do
@@ -19,8 +19,8 @@ await() {
 	done
 }
 
-# measure_pace MILLISECONDS: start 100 processes, which takes an idle machine
-# MILLISECONDS. Sets PACE, at least to 1.
+# measure_pace MILLISECONDS: set PACE, which is at least 1. Starting 100 processes takes
+# an idle machine MILLISECONDS, so measure how long it takes this one.
 measure_pace() {
 	local i start=${EPOCHREALTIME/./} ms
 	for ((i = 0; i < 100; i++)); do

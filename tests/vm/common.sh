@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# What every script here shares: messages, progress, the cache.
+# For all scripts of the tests: messages, progress, the cache, Debian's packages
 # shellcheck shell=bash
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -8,13 +8,13 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/iopmem
 KERNEL=${KERNEL:-6.1}
 V=${V:-}
 
-# One line: what is wrong, where, what to do.
+# die TEXT: end with one line that says what is wrong, where, and what to do
 die() {
 	echo "iopmem: $*" >&2
 	exit 1
 }
 
-# Packages and another system's tree want root; nothing else here does.
+# Only installing packages and working in another system's tree needs root.
 as_root() {
 	if [ "$(id -u)" = 0 ]; then
 		"$@"
@@ -30,8 +30,8 @@ elapsed() {
 	printf '%d:%02d' $((s / 60)) $((s % 60))
 }
 
-# during WHAT COMMAND...: run the command with its output in a log, show for
-# how long it has run. V=1 shows the output instead.
+# during WHAT COMMAND...: run the command with its output in a log, and show how long it
+# has been running. With V=1 show the output instead.
 during() {
 	local what=$1 start=$SECONDS log rc=0
 	shift
@@ -41,7 +41,7 @@ during() {
 		return
 	fi
 	log=$(mktemp) || return
-	# a process group, so that it can be ended whole
+	# a process group, so that one signal ends all of it
 	set -m
 	"$@" >"$log" 2>&1 &
 	local pid=$!
@@ -69,7 +69,7 @@ during() {
 	return "$rc"
 }
 
-# cache_lock: the cache is there, and ours until we end
+# cache_lock: make the cache's folder, and lock it until this process ends
 cache_lock() {
 	mkdir -p "$cache" 2>/dev/null ||
 		die "cannot create $cache: set XDG_CACHE_HOME to a folder that can be written"
@@ -77,8 +77,8 @@ cache_lock() {
 	flock 9
 }
 
-# cache_clean PATTERN: what an interrupted run has left, and what has these
-# names and was unused for two weeks
+# cache_clean PATTERN: remove from the cache what an interrupted run has left, and what
+# matches the pattern and was not used for two weeks
 cache_clean() {
 	local old
 	find "$cache" -maxdepth 1 -name 'tmp.*' -o -maxdepth 1 -name "$1" -mtime +14 |
@@ -87,7 +87,7 @@ cache_clean() {
 		done
 }
 
-# cache_room MIB WHAT
+# cache_room MIB WHAT: fail unless the cache's disk has that much room for WHAT
 cache_room() {
 	local free
 	free=$(df -Pm "$cache" | awk 'NR == 2 { print $4 }')
@@ -95,8 +95,9 @@ cache_room() {
 		die "$cache has $free MiB free and $2 needs $1: make room, or set XDG_CACHE_HOME to another disk"
 }
 
-# Sets SUITES (the last is preferred) and DEBS, or what else the kernel's own
-# file has. ARCH is as Debian names it.
+# load_kernel: read the kernel's file. SUITES are Debian's suites, of which the last one
+# is preferred. DEBS are the kernel's packages, and ARCH is Debian's name of the
+# architecture.
 load_kernel() {
 	local known
 	ARCH=amd64 BASE='' DRIVER=m SLOW=1 PART='' CMDLINE='' HOTPLUG='' LEFT_OUT=()
@@ -107,13 +108,13 @@ load_kernel() {
 	fi
 }
 
-# The machine's own, from apt's configuration and lists
+# debian_mirror: print the mirror that the machine's own apt uses
 debian_mirror() {
 	apt-get indextargets --format '$(REPO_URI)' 'Identifier: Packages' \
 		'Origin: Debian' 'Codename: bookworm' | head -n 1
 }
 
-# find_mirror: sets mirror
+# find_mirror: set mirror
 find_mirror() {
 	mirror=$(debian_mirror)
 	if [ -z "$mirror" ]; then
@@ -124,8 +125,8 @@ find_mirror() {
 		die "apt knows no Debian mirror: add one to /etc/apt/sources.list and run 'apt-get update'"
 }
 
-# suite_download DIR PACKAGE: a package of SUITES from mirror, whatever suite the
-# machine has. apt keeps its other files in DIR too.
+# suite_download DIR PACKAGE: download a package of SUITES into DIR, from mirror. The
+# machine may run another suite, so apt gets its own lists and state there, too.
 suite_download() {
 	local suite
 	mkdir -p "$1"/{lists,archives}/partial &&

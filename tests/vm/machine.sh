@@ -1,29 +1,37 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# The virtual machines, for the demo, the tests and the benchmarks alike.
+# The virtual machines of the demo, the tests and the benchmarks
 # shellcheck shell=bash
 #
-# machine NAME DIR fills QEMU (arguments), APPEND (kernel command line), CACHED (the
-# driver's parameter there), CPU_FLAGS,
-# OWN_ACCEL (instead of the best accelerator), BOOT (the folder of vmlinuz and
-# initrd), DISK (the disk with the root file system),
-# MODULES (loaded at boot) and SLOTS ("name slot" where behind a root port, "name
-# slot/0/N" where behind port N of a switch there, "name slot.function" where on
-# the root bus; "80:" before it where that is not bus 0). What is in a BAR or on
-# the drive lives in DIR and outlives the machine.
+# machine NAME DIR sets these:
+#
+#	QEMU		arguments
+#	APPEND		the kernel's command line
+#	CACHED		the driver's parameter of that name, as it is in APPEND
+#	CPU_FLAGS	added to the processor's model
+#	OWN_ACCEL	the accelerator, if it must not be the best one
+#	BOOT		the folder of vmlinuz and initrd
+#	DISK		the disk with the root file system
+#	MODULES		the modules to load at boot
+#	SLOTS		a line for each function: "name slot" if it is behind a root port,
+#			"name slot/0/N" if it is behind port N of a switch there, and
+#			"name slot.function" if it is on the root bus. The slot begins with
+#			"80:" if that is not bus 0.
+#
+# The contents of BARs and drives are files in DIR, and outlive the machine.
 
 QEMU=() APPEND='' CACHED='' CPU_FLAGS='' OWN_ACCEL='' SLOTS=() MODULES=() BOOT='' DISK=''
 
-# What root ports are on: pcie.0, or another host bridge, with its bus number
+# The bus that root ports are on, which is pcie.0 or another host bridge, and its number
 ROOT=pcie.0 ROOT_NUMBER=''
 
-# bar NAME SIZE SLOT: ivshmem, whose BAR 2 is 64-bit and prefetchable
+# bar NAME SIZE SLOT: an ivshmem card in a root port. Its BAR 2 is 64-bit and prefetchable.
 bar() {
 	memory "$1" "$2"
 	root_port "$1" "$3"
 	QEMU+=(-device "ivshmem-plain,memdev=$1-mem,bus=$1-port")
 }
 
-# bar_on_root NAME SIZE SLOT.FUNCTION: the same without a port between
+# bar_on_root NAME SIZE SLOT.FUNCTION: the same on the root bus, without a port
 bar_on_root() {
 	memory "$1" "$2"
 	QEMU+=(-device "ivshmem-plain,memdev=$1-mem,bus=pcie.0,addr=$3,multifunction=on")
@@ -41,13 +49,13 @@ root_port() {
 	SLOTS+=("$1 $ROOT_NUMBER$2")
 }
 
-# drive SLOT: an NVMe controller, the initiator
+# drive SLOT: an NVMe controller in a root port, as the initiator of DMA
 drive() {
 	root_port drive "$1"
 	nvme drive
 }
 
-# nvme NAME: a drive in the port of that name, which is its serial number, too
+# nvme NAME: a drive in the port of that name. The name is its serial number, too.
 nvme() {
 	[ -e "$DIR/$1.img" ] || truncate -s 256M "$DIR/$1.img"
 	MODULES+=(nvme)
@@ -55,7 +63,7 @@ nvme() {
 		-device "nvme,serial=$1,drive=$1,bus=$1-port")
 }
 
-# switch SLOT NAME...: a switch, with a downstream port for each name
+# switch SLOT NAME...: a switch with a downstream port for each name
 switch() {
 	local slot=$1 n=0
 	root_port switch "$slot"
@@ -73,8 +81,8 @@ on_root() {
 	SLOTS+=("$1 $2.0")
 }
 
-# A card and a drive in root ports of their own, others behind one switch, and a
-# bare DMA engine
+# p2p_devices: a card and a drive in root ports of their own, another card and drive behind
+# one switch, and a bare DMA engine
 p2p_devices() {
 	bar card 512M 10
 	drive 11
@@ -86,8 +94,8 @@ p2p_devices() {
 	QEMU+=(-device "edu,dma_mask=0xffffffffffffffff,bus=edu-port")
 }
 
-# A network card. What is sent to port 9 of 10.0.2.9 is in the file received on
-# the host, and nothing gets further.
+# network SLOT: a network card. Data sent to port 9 of 10.0.2.9 arrives in the file
+# "received" on the host. The guest reaches nothing else.
 network() {
 	root_port net "$1"
 	MODULES+=(e1000e)
@@ -96,8 +104,8 @@ network() {
 		-device "e1000e,netdev=net,bus=net-port")
 }
 
-# two_bars SLOT: an NVMe controller with memory in two BARs: BAR 2 (CMB) is
-# there, BAR 4 (PMR) only once it has been switched on; and with a drive
+# two_bars SLOT: an NVMe controller with a drive, and with memory in two BARs. The memory
+# of BAR 2 (CMB) answers from the start, that of BAR 4 (PMR) once it is switched on.
 two_bars() {
 	[ -e "$DIR/pmr.bar" ] || truncate -s 16M "$DIR/pmr.bar"
 	[ -e "$DIR/two.img" ] || truncate -s 16M "$DIR/two.img"
@@ -107,16 +115,17 @@ two_bars() {
 		-device "nvme,serial=two,drive=two,cmb_size_mb=64,legacy-cmb=on,pmrdev=pmr,bus=two_bars-port")
 }
 
-# wire HERE THERE NUMBER: a network of two; the other machine has it the other way
-# round. With datagrams, each comes and goes alone.
+# wire HERE THERE NUMBER: a network between two machines. The other one swaps the names.
+# It uses datagrams, so either machine can start and end alone.
 wire() {
 	MODULES+=(virtio_net)
 	QEMU+=(-netdev "dgram,id=net,local.type=unix,local.path=$DIR/$1.net,remote.type=unix,remote.path=$DIR/$2.net"
 		-device "virtio-net-pci,netdev=net,host_mtu=9000,mac=52:54:00:00:00:0$3,bus=pcie.0,addr=17.0")
 }
 
-# hotplug: PCIe's own way, unless HOTPLUG=acpi. Where no firmware sees what a port
-# reserves, the kernel does it for each.
+# hotplug: plug cards by PCIe's native hotplug, or by ACPI's with HOTPLUG=acpi. On arm64
+# there is no firmware that reserves memory for a port as QEMU's property asks, so the
+# kernel reserves some for each port.
 hotplug() {
 	case $ARCH in
 	amd64)
@@ -127,7 +136,7 @@ hotplug() {
 	esac
 }
 
-# iommu: it translates
+# iommu: add an IOMMU that translates
 iommu() {
 	case $ARCH in
 	amd64)
@@ -138,8 +147,9 @@ iommu() {
 	esac
 }
 
-# only_ram [IDS]: on arm64 the driver takes no card but those that are RAM, ivshmem
-# and these. Elsewhere ivshmem stands for one that is not. modprobe reads this, too.
+# only_ram [IDS]: say by cached= which cards are RAM. On arm64 the driver takes only cards
+# that are RAM: ivshmem, and those of IDS. Elsewhere cached=none makes ivshmem a card that
+# is not RAM. modprobe reads the parameter from the kernel's command line, too.
 only_ram() {
 	case $ARCH in
 	amd64) CACHED=none ;;
@@ -160,10 +170,10 @@ machine() {
 		bar card 512M 10
 		drive 11
 		;;
-	# the large BAR moves all of them above 4 GiB, where the firmware's
-	# MTRRs say write-back, while below they say uncached
+	# The large BAR makes the firmware put all BARs above 4 GiB. There its MTRRs say
+	# write-back, and below they say uncached.
 	base)
-		only_ram 11f8:f115	# a part of card, by tests/helpers/softbridge
+		only_ram 11f8:f115	# the card that tests/helpers/softbridge makes
 		bar large 8G 13
 		bar card 512M 10
 		bar cut 64M 11
@@ -176,7 +186,7 @@ machine() {
 		on_root registers 1a edu,dma_mask=0xffffffffffffffff
 		on_root ports 1b pci-serial
 		;;
-	# another machine that two cards have moved to, with an IOMMU
+	# two cards of base in other slots, and an IOMMU
 	moved)
 		iommu
 		drive 10
@@ -188,13 +198,13 @@ machine() {
 		p2p_devices
 		network 13
 		;;
-	# with one: translating, unmapping at once
+	# with an IOMMU that translates, and unmaps at once
 	strict)
 		iommu
 		APPEND+=" iommu.strict=1"
 		p2p_devices
 		;;
-	# translating only for who asks, as vfio
+	# with an IOMMU that translates only for drivers that ask for it, as vfio does
 	passthrough)
 		iommu
 		case $ARCH in
@@ -203,8 +213,8 @@ machine() {
 		esac
 		p2p_devices
 		;;
-	# virtio-iommu, for another host bridge only: the disk with its driver is
-	# not behind it
+	# with a virtio-iommu. It is for a second host bridge only, since the disk has its
+	# driver, so the disk must not be behind it.
 	viommu)
 		QEMU+=(-machine default-bus-bypass-iommu=on
 			-device "virtio-iommu-pci,bus=pcie.0,addr=8"
@@ -213,21 +223,21 @@ machine() {
 		ROOT=far ROOT_NUMBER=80:
 		p2p_devices
 		;;
-	# for what comes and goes: a port with room in its window, one without
+	# for hotplug: a port with room in its window for a card, and one without
 	hotplug)
 		hotplug
 		bar card 512M 10
 		drive 12
 		root_port hot 13 ,pref64-reserve=1G
 		root_port cramped 14
-		# two functions below one port. An error of the first can be had in QEMU,
-		# since virtio's functions alone report what is put into them.
+		# Two functions below one port. QEMU can inject an error into the first one,
+		# since of its devices only those of virtio report injected errors.
 		memory beside 64M
 		root_port beside 15
 		QEMU+=(-device "virtio-rng-pci,id=neighbour,bus=beside-port,addr=0.0,multifunction=on,aer=on"
 			-device "ivshmem-plain,memdev=beside-mem,bus=beside-port,addr=0.1")
 		;;
-	# kinds of BARs, also at the end of what the kernel maps
+	# kinds of BARs, and more address bits than the kernel maps
 	bars)
 		[ "$ARCH" != amd64 ] || CPU_FLAGS=,phys-bits=46
 		only_ram 1b36:0010,1234:1111
@@ -240,7 +250,7 @@ machine() {
 			bar_on_root "many$i" 4M "$(printf '%x.%d' $((16 + i / 8)) $((i % 8)))"
 		done
 		;;
-	# for many that work at once: 16 functions, a drive, and a slot
+	# for work on many functions at once: 16 functions, a drive, and a slot
 	races)
 		hotplug
 		drive 12
@@ -249,7 +259,7 @@ machine() {
 			bar_on_root "race$i" 64M "$(printf '%x.%d' $((24 + i / 8)) $((i % 8)))"
 		done
 		;;
-	# the driver's parameters as they are given to one that is built in
+	# the driver's parameters on the kernel's command line, as for a built-in driver
 	cmdline)
 		APPEND+=" iopmem_bus.ids=1af4:1110 iopmem_bus.bars=2-3 iopmem_bus.labels=0 iopmem_bus.cached=1af4:1110"
 		bar card 512M 10
@@ -260,7 +270,7 @@ machine() {
 		bar large 8G 13
 		bar card 512M 10
 		;;
-	# for what is timed: its clock counts instructions, so that times repeat
+	# for measuring time: the clock counts instructions, so times repeat exactly
 	exact)
 		OWN_ACCEL=tcg,thread=single
 		CPU_FLAGS=,phys-bits=46
@@ -273,7 +283,7 @@ machine() {
 			bar_on_root "many$i" 4M "$(printf '%x.%d' $((16 + i / 8)) $((i % 8)))"
 		done
 		;;
-	# two on one network, with one and the same card
+	# two machines on one network that have the same card
 	near)
 		wire near far 1
 		bar card 512M 10
@@ -282,8 +292,8 @@ machine() {
 		wire far near 2
 		bar card 512M 10
 		;;
-	# iopmem against its peers: instructions are counted, and the drive has
-	# memory in a BAR of its own
+	# for make bench-p2p: QEMU counts instructions, and the drive has memory in a BAR of
+	# its own
 	peers)
 		OWN_ACCEL=tcg,thread=single
 		QEMU=(-smp 1 -m 2G -icount shift=0 -plugin "$DIR/count.so")
@@ -294,10 +304,10 @@ machine() {
 		QEMU+=(-drive "file=$DIR/drive.img,if=none,id=drive,format=raw"
 			-device "nvme,serial=iopmem,drive=drive,cmb_size_mb=64,mdts=10,bus=drive-port")
 		;;
-	# iopmem and its peers, each with 512 MiB, for make bench. e820 and ramdax share
-	# theirs. In exact_peers the clock counts instructions, as in exact. Memory that is
-	# no file: where the host writes one back, the guest's next store takes long.
-	# virtio-pmem is about a file.
+	# for make bench: iopmem and its peers, each with 512 MiB. e820 and ramdax use the
+	# same memory. In exact_peers the clock counts instructions, as in exact. The memory
+	# is anonymous: where the host writes a file back, the guest's next store takes long.
+	# virtio-pmem needs a file.
 	exact_peers | timed_peers)
 		QEMU=(-smp 2)
 		[ "$1" = timed_peers ] || {
@@ -323,7 +333,7 @@ machine() {
 		QEMU+=(-drive "file=$DIR/peers.img,if=none,id=drive,format=raw"
 			-device "nvme,serial=drive,drive=drive,bus=drive-port")
 		;;
-	# for what grows with the size of a BAR, or with their number
+	# for costs that grow with the size of a BAR, or with the number of functions
 	scale)
 		OWN_ACCEL=tcg,thread=single
 		CPU_FLAGS=,phys-bits=46
@@ -337,17 +347,18 @@ machine() {
 			bar_on_root "many$i" 4M "$(printf '%x.%d' $((16 + i / 8)) $((i % 8)))"
 		done
 		;;
-	# whose power is cut: what is in notes is said from inside, at once
+	# for power cuts: the guest writes into notes what was acknowledged, so the host sees
+	# it at once
 	torture)
-		# it is booted often
+		# boot fast, since this machine is booted often
 		APPEND+=" loglevel=5 mitigations=off"
 		MODULES+=(ext4 xfs nd_pmem nd_btt device_dax dax_pmem)
 		bar victim 1G 10
 		bar_on_root notes 1M 18.0
 		;;
-	# a Debian as a user has it, by tests/vm/life/image, with a disk that is kept.
-	# Cases of tests/repo/life.sh say by MISSING and SWAPPED which card is where, and by
-	# SECURE that the firmware is the one in there.
+	# a Debian as a user has it, made by tests/vm/life/image. Its disk is kept from case
+	# to case. tests/repo/life.sh leaves out a card by the file MISSING, and swaps the
+	# slots by the file SWAPPED. The folder SECURE has another firmware, if it exists.
 	life)
 		BOOT=$DIR/boot DISK=$DIR/disk.img
 		[ ! -e "$DIR/SECURE" ] || QEMU+=(-machine smm=on
@@ -361,7 +372,7 @@ machine() {
 		bar second 512M "${slots[1]}"
 		drive 12
 		;;
-	# whose kernel cannot map write-combining
+	# with a kernel that cannot map write-combining
 	nopat)
 		APPEND=" iopmem_bus.cached=none"
 		[ "$ARCH" != amd64 ] || APPEND+=" nopat"

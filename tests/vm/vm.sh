@@ -2,14 +2,14 @@
 # Boot a virtual machine and run commands in it.
 # shellcheck shell=bash
 #
-#	vm_prepare			make what all of them need
-#	vm_boot MACHINE DIR [NAME]	start one; BARs and drives in DIR, its own files
-#					in DIR/vm or DIR/NAME
-#	guest COMMAND			run a shell command in it; it has await, too
+#	vm_prepare			make what all machines need
+#	vm_boot MACHINE DIR [NAME]	start a machine; its BARs and drives are in DIR, and
+#					its other files in DIR/vm or DIR/NAME
+#	guest COMMAND			run a shell command in it, which may use await
 #	guest_slow SECONDS COMMAND	the same with another deadline
-#	vm_off, vm_kill			end it
+#	vm_off, vm_kill			end the machine
 #
-# $VM is the folder of the running machine; F[name] the address of a function.
+# $VM is the folder of the running machine. F[name] is the address of a function.
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 . "$top/tests/vm/await.sh"
 . "$top/tests/vm/machine.sh"
@@ -19,18 +19,19 @@ VM=
 IMAGE=
 CHILD=
 load_kernel
-# The guest's part of the console and of the agent's line, and what its processor is
-# where it is emulated.
+# The guest's names of the console and of the agent's serial line, and the processor to
+# emulate
 case $ARCH in
-# 5-level paging makes KASAN complain under TCG. With erms and fsrm the kernel
-# copies and clears by bytes, which is slow when emulated. On a busy host the
-# kernel's check of the timer finds too few ticks.
+# With 5-level paging (la57) KASAN makes a false report under TCG. With erms and fsrm the
+# kernel copies and clears memory byte by byte, which is slow under emulation. On a busy
+# host the kernel's check of the timer would find too few ticks (no_timer_check).
 amd64)
 	EMULATOR=qemu-system-x86_64 MACHINE=q35 TCG_CPU=max,la57=off,-erms,-fsrm
 	CONSOLE=ttyS0 BELL=ttyS1 KERNEL_ARGS=" no_timer_check"
 	;;
-# Emulated, the architecture's own cipher for signed pointers is slow, so take QEMU's.
-# The machine has one serial line.
+# Pointer authentication with the architecture's cipher is slow under emulation, so use
+# QEMU's own cipher (pauth-impdef). The machine has only one serial line, so the agent's is
+# a PCI device.
 arm64)
 	EMULATOR=qemu-system-aarch64 MACHINE=virt,gic-version=3,its=on TCG_CPU=max,lpa2=off,pauth-impdef=on
 	CONSOLE=ttyAMA0 BELL=ttyS0 KERNEL_ARGS=''
@@ -53,7 +54,8 @@ vm_prepare() {
 	esac
 }
 
-# Wait for a script in a way that a signal can end, and the script with it.
+# vm_wait COMMAND...: run a script. A signal ends the waiting, and vm_kill then ends the
+# script.
 vm_wait() {
 	local rc=0
 	"$@" &
@@ -63,10 +65,11 @@ vm_wait() {
 	return "$rc"
 }
 
-# An emulator translates a program anew at each address that it is loaded to, so
-# with random ones to start a process takes four times as long.
+# vm_qemu: become QEMU, so call this in a subshell. QEMU is killed when the shell that
+# started it ends, for whatever reason.
 #
-# In a subshell. QEMU ends with the shell that started it, however that ends.
+# An emulator translates a program again for each address that it is loaded to. With
+# random addresses, starting a process takes four times as long (norandmaps).
 vm_qemu() {
 	local accel=$ACCEL cpu=$CPU maps=
 	[ -z "$OWN_ACCEL" ] || accel=$OWN_ACCEL cpu=$TCG_CPU
@@ -83,7 +86,7 @@ vm_qemu() {
 		"${QEMU[@]}" "${SERIAL[@]}"
 }
 
-# life_disk DIR: what the machine life boots from there
+# life_disk DIR: put the disk and the kernel of the machine life into DIR
 life_disk() {
 	local name image
 	[ ! -e "$1/disk.img" ] || return 0
@@ -100,16 +103,18 @@ vm_folder() {
 	rm -rf "$VM"
 	mkdir -p "$VM/share"
 	cp "$top"/tests/vm/{init,agent,await.sh} "$VM/share/"
-	# one file: for a folder the guest takes twice as long, on a busy host far longer
+	# Use one file. The guest takes twice as long to copy a folder, and on a busy host
+	# far longer.
 	tar -cf "$VM/share/payload.tar" -C "$top/build/$KERNEL/payload" .
 	machine "$1" "$2"
 	echo "${MODULES[*]}" >"$VM/share/modules"
 	echo "$BELL" >"$VM/share/bell"
 }
 
-# Under emulation a CPU once in some hundred boots never leaves an instruction
-# that the kernel has just patched. A driver that is a module is not loaded by
-# then, so that a second start hides nothing of it.
+# vm_boot MACHINE DIR [NAME]: start a machine, if necessary twice. Under emulation, once in
+# some hundred boots, a CPU hangs in an instruction that the kernel has just patched. A
+# driver that is a module is not loaded yet at that time, so the second start cannot hide
+# a fault of the driver. With a built-in driver it could, so there is none.
 vm_boot() {
 	vm_start "$@" && return
 	[ "$DRIVER" != y ] || return
@@ -124,7 +129,7 @@ vm_start() {
 	echo 0 >"$VM/count"
 	case $ARCH in
 	amd64) SERIAL=(-serial "file:$VM/console" -serial "pipe:$VM/bell") ;;
-	*)	# before all that a machine has, so that it is the first
+	*)	# before the machine's own serial functions, so that it becomes ttyS0
 		SERIAL=(-serial "file:$VM/console" -chardev "pipe,id=bell,path=$VM/bell"
 			-device "pci-serial,chardev=bell,bus=pcie.0,addr=f")
 		;;
@@ -132,7 +137,7 @@ vm_start() {
 	SERIAL+=(-chardev "pipe,id=qmp,path=$VM/qmp" -mon "chardev=qmp,mode=control")
 	vm_qemu >"$VM/qemu.log" 2>&1 </dev/null &
 	echo $! >"$VM/pid"
-	disown	# its end is no news
+	disown	# bash must not print a message when it ends
 	PACE=$SLOW
 	vm_answer "$BOOT_SECONDS" "ready " || {
 		vm_why "did not start"
@@ -144,7 +149,8 @@ vm_start() {
 	vm_find_functions
 }
 
-# Addresses of the functions: behind a port, the bus has a number of its own.
+# vm_find_functions: set F to the addresses of the functions. Ask the guest, which has
+# numbered the buses behind ports.
 vm_find_functions() {
 	local name slot
 	F=()
@@ -170,8 +176,8 @@ vm_alive() {
 	[ -n "$VM" ] && [ -e "$VM/pid" ] && kill -0 "$(cat "$VM/pid")" 2>/dev/null
 }
 
-# vm_answer SECONDS WORD: wait for a line that begins with WORD and ends with a dot.
-# What is between is in ANSWER.
+# vm_answer SECONDS WORD: wait for a line that begins with WORD and ends with a dot. ANSWER
+# is the text between the two.
 vm_answer() {
 	local end=$((SECONDS + $1)) line='' part fd rc
 	exec {fd}<>"$VM/bell.out"
@@ -179,8 +185,8 @@ vm_answer() {
 		IFS= read -r -t 1 part <&$fd
 		rc=$?
 		line+=$part
-		# A read whose time is over can have taken the newline with it, so a dot
-		# says that the line is whole.
+		# A read that times out may have consumed the newline, so the dot shows that
+		# the line is complete.
 		case $line in
 		"$2"*" .")
 			ANSWER=${line#"$2"}
@@ -196,7 +202,7 @@ vm_answer() {
 	done
 }
 
-# qmp JSON: a command to QEMU's monitor; prints the answer
+# qmp JSON: give a command to QEMU's monitor, and print the answer
 qmp() {
 	local line='' part whole fd end=$((SECONDS + 30)) rc=1
 	exec {fd}<>"$VM/qmp.out"
@@ -205,7 +211,7 @@ qmp() {
 		IFS= read -r -t 5 part <&$fd
 		whole=$?
 		line+=$part
-		# as in vm_answer
+		# the newline may be lost, as in vm_answer
 		[ "$whole" = 0 ] || [[ $line = *"}" ]] || continue
 		case $line in
 		'{"return"'*) rc=0 ;;
@@ -222,13 +228,13 @@ qmp() {
 	return "$rc"
 }
 
-# hmp COMMAND [CPU]: a command as a person would type it there
+# hmp COMMAND [CPU]: give a command to the monitor in the form that people type
 hmp() {
 	qmp "{\"execute\":\"human-monitor-command\",\"arguments\":{\"command-line\":\"$1\",\"cpu-index\":${2:-0}}}" |
 		sed 's/^{"return": "\(.*\)"}.*$/\1/; s/\\r\\n/\n/g'
 }
 
-# The machine is lost: say why, with the console's last lines.
+# vm_why TEXT: the machine is lost. Say why, with the console's last lines, and end it.
 vm_why() {
 	if vm_alive; then
 		echo "guest: $1 within its deadline, ended" >&2
@@ -251,7 +257,7 @@ guest_slow() {
 	n=$(($(cat "$VM/count") + 1))
 	echo "$n" >"$VM/count"
 	printf '%s\n' "$2" >"$VM/share/cmd.$n"
-	echo "$n" 1<>"$VM/bell.in"	# open for both: QEMU may be gone
+	echo "$n" 1<>"$VM/bell.in"	# read-write, since opening for write only would hang without QEMU
 	if vm_answer "$1" "$n "; then
 		rc=$ANSWER
 		cat "$VM/share/out.$n"
@@ -273,7 +279,8 @@ vm_kill() {
 	done
 }
 
-# Off at once, as by the plug pulled: what is in a BAR stays.
+# vm_off: end the machine without a shutdown, as if its plug were pulled. The contents of
+# BARs stay.
 vm_off() {
 	vm_alive || return 0
 	guest sync
