@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# What is refused before anything is touched
+# Checks that come before the card or the machine is changed
 # shellcheck shell=bash
 
 check_tools() {
@@ -15,18 +15,18 @@ check_tools() {
 	END
 }
 
-# driver: the function's, if it has one
+# driver: the driver that the function is bound to, if any
 driver() {
 	basename "$(readlink "$device/driver")"
 }
 
-# The step that looks at the contents loads the module with labels=0.
+# Steps load the module with different parameters, so it must not be built in.
 check_module() {
 	local file
 	file=$(modinfo -n iopmem_bus 2>/dev/null) ||
 		die "check-card: the module iopmem_bus is not installed for kernel $(uname -r): make, then make install"
 	[ "$file" != "(builtin)" ] ||
-		die "check-card: the driver is built into kernel $(uname -r), and it has to be loaded with other parameters: boot a kernel that has it as a module"
+		die "check-card: the driver is built into kernel $(uname -r), and check-card has to load it with other parameters: boot a kernel that has it as a module"
 }
 
 check_function() {
@@ -38,11 +38,12 @@ check_function() {
 	esac
 	other=$(find /sys/bus/pci/drivers/iopmem -name '*:??:??.?' ! -name "$CARD" -printf '%f ' 2>/dev/null)
 	[ -z "$other" ] ||
-		die "check-card: iopmem_bus has to be loaded with other parameters, and has other functions: ndctl-iopmem unbind ${other% }"
+		die "check-card: iopmem_bus has to be loaded with other parameters, but other functions are bound to it: ndctl-iopmem unbind ${other% }"
 }
 
-# 16 MiB of it are written, and then put back. verify opens the drive before it finds
-# out that its target is on no card.
+# DMA will overwrite the drive's first 16 MiB, and they are put back afterwards. verify
+# checks the drive first and the target second. The target here is a folder that is on no
+# card, so this only checks the drive, and writes nothing.
 check_drive() {
 	local said
 	said=$(ndctl-iopmem verify --force --write 0:16M "$DRIVE" "$work" 2>&1 | grep -F "verify: $DRIVE: ")

@@ -1,21 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# The contents of the BARs, with labels=0: then a BAR, label area and all, is one
-# block device
+# The contents of the BARs. With labels=0 all of a BAR, with its label area, is one block
+# device.
 # shellcheck shell=bash
 
-# block_device: that of the region
+# block_device: print the region's block device
 block_device() {
 	find "$device"/ndbus*/"$REGION"/*/block -mindepth 1 -maxdepth 1 -name 'pmem*[0-9]' -printf '/dev/%f\n'
 }
 
-# whole: sets NODE to the block device that is all of the region
+# whole: set NODE to the block device. Fail unless it is as large as the region.
 whole() {
 	NODE=$(block_device)
-	# shellcheck disable=SC2153 # each sets SIZE
+	# shellcheck disable=SC2153 # each sets it
 	[ -b "$NODE" ] && [ "$(blockdev --getsize64 "$NODE")" = "$SIZE" ]
 }
 
-# no_namespace: on the region
+# no_namespace: refuse the card if the region has a namespace
 no_namespace() {
 	local size
 	for size in "$device"/ndbus*/"$REGION"/namespace*/size; do
@@ -26,12 +26,14 @@ no_namespace() {
 	done
 }
 
-# first_different: of what cmp -l says; its other words are other ones in other locales
+# first_different: the first byte that differs, from the output of cmp -l. Other output of
+# cmp depends on the locale.
 first_different() {
 	awk 'NR == 1 { print $1; exit }'
 }
 
-# zeros FROM LENGTH: each byte is, or the first that is not is said
+# zeros FROM LENGTH: refuse the card unless all these bytes are zero, and name the first
+# byte that is not
 zeros() {
 	local byte why
 	byte=$(
@@ -41,12 +43,13 @@ zeros() {
 	) && [ -z "$byte" ] && return
 	[ -n "$byte" ] || wrong "BAR $BAR cannot be read from byte $1 on"
 	byte=$(($1 + byte - 1))
-	why="BAR $BAR has something at byte $byte"
+	why="BAR $BAR is not zero at byte $byte"
 	[ "$byte" -lt $((SIZE - 131072)) ] || why+=", in its label area"
 	refuse "$why"
 }
 
-# all_zeros: its end, where the labels are, comes first
+# all_zeros: refuse the card unless all of the BAR is zero. The end comes first, since
+# labels are likely there, and reading all of a BAR takes long.
 all_zeros() {
 	local at piece=$((64 << 20))
 	whole || { refuse "BAR $BAR holds a label-less namespace"; return; }
@@ -58,20 +61,20 @@ all_zeros() {
 	saw "BAR $BAR: all $SIZE bytes are zero"
 }
 
-# look: with ERASE=yes, what would be a reason to refuse is only said
+# look: refuse a card that is not blank. With ERASE=yes only print why it is not.
 look() {
 	local bar
 	[ "$(driver)" != iopmem ] || each 4 no_namespace
 	reload labels=1
 	each 4 no_namespace
 	bar=$(step_log | sed -n "s/.*iopmem $CARD: BAR \([0-5]\): has no labels but is not blank.*/\1/p" | tail -n 1)
-	[ -z "$bar" ] || refuse "BAR $bar has something at its start, and no labels"
+	[ -z "$bar" ] || refuse "BAR $bar has no labels, but is not zero at its start"
 	reload labels=0
 	[ "$ERASE" = yes ] || each 4 all_zeros
 }
 
-# pieces: where 1 MiB each is read again: at each power of two, which a lost address
-# line would move, and all over
+# pieces: the places where 1 MiB is read again. Powers of two find an address line that is
+# lost. Sixteen other places are all over the BAR.
 pieces() {
 	local at
 	for ((at = 1 << 20; at < SIZE; at *= 2)); do
@@ -82,7 +85,7 @@ pieces() {
 	done
 }
 
-# numbered FROM BYTES: lines of 16 bytes, each with its number
+# numbered FROM BYTES: print lines of 16 bytes, each with a number that tells its place
 first_number=100000000000000
 numbered() {
 	seq $((first_number + $1 / 16)) $((first_number + ($1 + $2) / 16 - 1))
@@ -92,12 +95,12 @@ blanks() {
 	head -c "$2" /dev/zero
 }
 
-# hex FILE FROM: 16 bytes
+# hex FILE FROM: 16 bytes of the file in hex
 hex() {
 	tail -c +$(($2 + 1)) "$1" | head -c 16 | od -An -tx1 | tr -d ' \n'
 }
 
-# holds GENERATOR: each piece is what the generator makes for it
+# holds GENERATOR: read the pieces. Fail unless each is what the generator prints for it.
 holds() {
 	local at byte line why
 	for at in $(pieces | sort -nu); do
@@ -114,14 +117,15 @@ holds() {
 	saw "$(pieces | sort -nu | wc -l) MiB of $((SIZE >> 20)) are as written: $1"
 }
 
-# overwrite: all of the region is zero
+# overwrite: fill all of the region with zeros, and check
 overwrite() {
 	whole || wrong "BAR $BAR is no block device of $SIZE bytes"
 	run "dd if=/dev/zero of=$NODE bs=1M count=$((SIZE >> 20)) oflag=direct conv=fsync,notrunc status=none"
 	holds blanks
 }
 
-# fill_memory: what is read has to outlast all that is written
+# fill_memory: write all of the region before any of it is read again. Then a later write
+# that went to a wrong address is noticed.
 fill_memory() {
 	whole || wrong "BAR $BAR is no block device of $SIZE bytes"
 	run "seq $first_number $((first_number + SIZE / 16 - 1)) |
@@ -130,7 +134,7 @@ fill_memory() {
 	overwrite
 }
 
-# unformat: a label-less namespace goes, which only ERASE=yes has let come so far
+# unformat: destroy a label-less namespace. There can be one here only with ERASE=yes.
 unformat() {
 	whole || run "ndctl destroy-namespace -f -r $REGION all"
 }
@@ -141,14 +145,15 @@ memory() {
 	each 4 fill_memory
 }
 
-# wipe_memory: memory that is off by now may answer zeros, and must not pass for blank
+# wipe_memory: check that the memory keeps data before it is filled with zeros. Memory
+# that has failed meanwhile may read as zeros, and would pass for blank.
 wipe_memory() {
 	whole || wrong "BAR $BAR is no block device of $SIZE bytes"
 	keeps
 	overwrite
 }
 
-# wipe: also after a step that was ended in the middle
+# wipe: leave the card blank. The step before may have ended in the middle.
 wipe() {
 	unmount
 	reload labels=0

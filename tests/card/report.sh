@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# The report: what to attach to a bug
+# The report, which a user can attach to a bug
 # shellcheck shell=bash
 
-# part TITLE COMMAND...
+# part TITLE COMMAND...: a part of the report, with the command's output
 part() {
 	printf '\n== %s\n' "$1"
 	shift
@@ -21,13 +21,13 @@ versions() {
 	cat /proc/cmdline
 }
 
-# drive_function: that does the drive's DMA
+# drive_function: the function that does the drive's DMA
 drive_function() {
 	readlink -f "/sys/class/block/$(basename "$(readlink -f "$DRIVE")")" |
 		grep -oE '[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]' | tail -n 1
 }
 
-# machine: it, the function and the drive
+# machine: the parts about the machine, the function and the drive
 machine() {
 	part "versions" versions
 	part "lspci -vvnn -s $CARD" lspci -vvnn -s "$CARD"
@@ -39,17 +39,17 @@ machine() {
 	part "ndctl-iopmem path -u $(drive_function) $CARD" ndctl-iopmem path -u "$(drive_function)" "$CARD"
 }
 
-# plan: what is about to be written
+# plan: say what is about to be overwritten
 plan() {
 	local dir
-	echo "$CARD is blank${ERASE:+, or may be erased}. From here on is written to:"
+	echo "$CARD is blank${ERASE:+, or may be erased}. From here on, this is written to:"
 	for dir in "$device"/ndbus*/region*; do
-		echo "  BAR $(cat "$dir/iopmem/bar"): all of its $(($(cat "$dir/size") >> 20)) MiB, which are zero in the end"
+		echo "  BAR $(cat "$dir/iopmem/bar"): all of its $(($(cat "$dir/size") >> 20)) MiB, which are zero afterwards"
 	done
-	[ -z "$DRIVE" ] || echo "  $DRIVE: its first 16 MiB, which are as before in the end"
+	[ -z "$DRIVE" ] || echo "  $DRIVE: its first 16 MiB, which are put back afterwards"
 }
 
-# report LAST_LINE
+# report LAST_LINE: print the whole report
 report() {
 	echo "iopmem check-card $CARD, $(date)"
 	cat "$work/results"

@@ -1,21 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# The function's binding, the module's parameters and the kernel's log: as they were,
-# and as a step wants them
+# Set the function's binding and the module's parameters as a step needs them, put them
+# back afterwards, and read the kernel's log
 # shellcheck shell=bash
 probing=/sys/bus/pci/drivers_autoprobe
 
-# What lib.sh runs in a guest is run here. F is its name for the function.
+# The functions of lib.sh run commands by guest and find functions in F. There is no guest
+# here, so commands run on the machine itself.
 declare -A F
 guest() {
 	bash -c "$1"
 }
 
-# The region of lib.sh's create: the one that each is at
+# region_of: the region for lib.sh's create. It is the one that each has reached.
 region_of() {
 	echo "$REGION"
 }
 
-# wrong TEXT: the step has failed, and that is the reason
+# wrong TEXT: the step has failed, for that reason
 wrong() {
 	echo "    $1"
 	tr '\n' ' ' <<<"$1" | sed 's/ *$//' >"$work/why"
@@ -26,7 +27,7 @@ bad() {
 	wrong "$1: expected $2, got $3"
 }
 
-# note TEXT: what stands beside "passed"
+# note TEXT: add a text that is printed after "passed"
 note() {
 	saw "$1"
 	printf '%s' "${sep:-}$1" >>"$work/note"
@@ -47,7 +48,7 @@ begin() {
 	echo "$started" >/dev/kmsg
 }
 
-# mark STEP: in the kernel's log
+# mark STEP: write a line into the kernel's log, where step_log begins
 mark() {
 	echo "iopmem check-card: $1" >/dev/kmsg
 }
@@ -58,12 +59,12 @@ card_log() {
 		END { for (i = from ? from : 1; i <= NR; i++) print line[i] }'
 }
 
-# step_log: since the last mark
+# step_log: the kernel's log since the last mark
 step_log() {
 	dmesg | awk '/iopmem check-card: / { n = 0 } { line[n++] = $0 } END { for (i = 0; i < n; i++) print line[i] }'
 }
 
-# driver_says: why the driver says in this step that the card has failed
+# driver_says: the driver's last message in this step that the card has failed
 driver_says() {
 	step_log | sed -n "s/.*\(iopmem $CARD: .*\)/\1/p" |
 		grep -E 'fail from here on|does not keep|answers all ones|does not answer' | tail -n 1 | sed 's/.*/ (&)/'
@@ -82,14 +83,15 @@ remember() {
 	done
 }
 
-# unload: the function is unbound, and so the module can go
+# unload: unbind the function and remove the module
 unload() {
 	[ "$(driver)" != iopmem ] || settle
 	run "ndctl-iopmem unbind $CARD"
 	[ ! -d /sys/module/iopmem_bus ] || run "rmmod iopmem_bus"
 }
 
-# reload labels=0|1: the module anew, with this function and no other
+# reload labels=0|1: load the module with that parameter, and bind only this function. No
+# other function may be probed meanwhile, so ids= is empty and probing is off.
 reload() {
 	unload
 	run "echo 0 >$probing; modprobe iopmem_bus ${parameters[*]} ids= $1; rc=\$?; echo $was_probing >$probing; exit \$rc"
@@ -97,7 +99,7 @@ reload() {
 	settle
 }
 
-# unmount: what a step has left
+# unmount: unmount what a step has left mounted
 unmount() {
 	! grep -q " $mnt " /proc/mounts || run "umount $mnt"
 }
@@ -115,7 +117,7 @@ restore() {
 	run "echo '${was_override/(null)/}' >$device/driver_override"
 }
 
-# bar_mib: of the BARs that may become regions
+# bar_mib: the size in MiB of all prefetchable BARs. It decides how long steps may take.
 bar_mib() {
 	local start end flags mib=0
 	while read -r start end flags; do
@@ -124,8 +126,8 @@ bar_mib() {
 	echo "$mib"
 }
 
-# each MIB COMMAND...: for each region of at least so many, with its name in REGION, its
-# BAR's number in BAR, its bytes in SIZE
+# each MIB COMMAND...: run the command for each region of at least so many MiB. REGION is
+# its name, BAR the BAR's number, and SIZE the region's size in bytes.
 each() {
 	local least=$1 dir tried=''
 	shift
@@ -141,5 +143,5 @@ each() {
 		saw "BAR $BAR, $REGION, $SIZE bytes"
 		"$@"
 	done
-	[ -n "$tried" ] || skip "no BAR of $least MiB or more"
+	[ -n "$tried" ] || skip "no BAR has $least MiB or more"
 }

@@ -1,32 +1,33 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# What is tried on a card: flush and throughput with labels=0, all else with labels=1
+# The steps. flush and throughput run with labels=0, all steps from bind on with labels=1.
 # shellcheck shell=bash
 
-# labelled: from here on the BARs have labels
+# labelled: bind with label areas. They stay for the steps that follow.
 labelled() {
 	reload labels=1
 	each 4 align
 }
 
-# align: as the udev rule for it does
+# align: set the alignment to 2 MiB, as our udev rule does
 align() {
 	local file=/sys/bus/nd/devices/$REGION/align
 	[ ! -e "$file" ] || run "echo 2097152 >$file"
 }
 
-# fresh: the region has no namespace, whatever a step before has left
+# fresh: unmount, and destroy the namespaces that an earlier step may have left
 fresh() {
 	unmount
 	! cat "$device"/ndbus*/"$REGION"/namespace*/size | grep -qvx 0 ||
 		run "ndctl destroy-namespace -f -r $REGION all"
 }
 
-# random BYTES: in $work/data
+# random BYTES: fill $work/data with random bytes
 random() {
 	run "head -c $1 /dev/urandom >$work/data"
 }
 
-# store [BYTE], stored [BYTE]: $work/data is written there, and is what is read
+# store [BYTE], stored [BYTE]: write $work/data to NODE at that byte, and check that it is
+# there
 store() {
 	run "dd if=$work/data of=$NODE bs=64K oflag=direct,seek_bytes seek=${1:-0} conv=fsync,notrunc status=none"
 }
@@ -36,7 +37,7 @@ stored() {
 	cmp "$work/data" "$work/got" || wrong "$NODE does not have what was written to it from byte ${1:-0} on"
 }
 
-# keeps: what is written to both ends of the block device
+# keeps: check that the block device keeps data at both of its ends
 keeps() {
 	local at
 	for at in 0 $((($(blockdev --getsize64 "$NODE") - (2 << 20)) & ~4095)); do
@@ -47,7 +48,7 @@ keeps() {
 	done
 }
 
-# mode MODE [OPTION]
+# mode MODE [OPTION]: try a namespace of that mode
 mode() {
 	fresh
 	create card "$@"
@@ -61,7 +62,7 @@ mode() {
 	fresh
 }
 
-# namespaces: what labels say of them
+# namespaces: into OUT, what labels keep of the namespaces
 namespaces() {
 	run "ndctl list -N -r $REGION"
 	OUT=$(grep -E '"(uuid|name|mode|size)"' <<<"$OUT")
@@ -94,7 +95,7 @@ labels() {
 	fresh
 }
 
-# file_system MKFS PACKAGE OPTION...
+# file_system MKFS PACKAGE OPTION...: a file on that file system survives unmounting
 file_system() {
 	command -v "$1" >/dev/null || skip "$1 is not installed: apt install $2"
 	fresh
@@ -105,13 +106,13 @@ file_system() {
 	fresh
 }
 
-# mount_dax MKFS...
+# mount_dax MKFS...: make that file system on NODE, and mount it with DAX
 mount_dax() {
 	run "$* $NODE && mount -o dax $NODE $mnt"
 	like "mounted with" "(^|,)dax" "$(findmnt -nro OPTIONS "$mnt")"
 }
 
-# by_fio FILE: by what a program has mapped, and fio reads again and compares
+# by_fio FILE: fio maps the file, stores to it, reads it again and compares
 by_fio() {
 	run "cd $work && fio --name=mapped --filename=$1 --ioengine=mmap --rw=randwrite --bs=4k --size=8M --verify=crc32c --verify_fatal=1"
 	saw "$(grep -m1 'err=' <<<"$OUT")"
@@ -130,7 +131,8 @@ mapped() {
 	fresh
 }
 
-# mapping_type: what page tables say is not to be had; what the kernel has reserved is
+# mapping_type: check the memory type that the kernel has reserved. The page tables cannot
+# be read here.
 mapping_type() {
 	local type
 	fresh
@@ -147,7 +149,7 @@ mapping_type() {
 	fresh
 }
 
-# took: the time that dd says
+# took: the time that dd has printed
 took() {
 	sed -n 's/.* copied, \([^,]*\), .*/\1/p' <<<"$OUT"
 }
@@ -156,8 +158,8 @@ rate() {
 	sed -n 's/.* copied, .*, //p' <<<"$OUT"
 }
 
-# flush: its order against stores is not to be seen from the CPU, only that the data is
-# there after it, and what it costs to go to the card
+# flush: check that the data is there after a flush, and measure what a flush costs. The
+# CPU cannot see whether a flush waits for the stores before it.
 flush() {
 	local with without
 	whole || wrong "BAR $BAR is no block device of $SIZE bytes"
@@ -172,7 +174,7 @@ flush() {
 	note "256 writes of 4 KiB take $with with a flush each, and $without without"
 }
 
-# predicted: what the model of tests/bench expects of the link at most
+# predicted: the most that the link lets through, by the model of tests/bench
 predicted() {
 	local speed width
 	speed=$(sed 's/ .*//' "$device/current_link_speed" 2>/dev/null)
@@ -196,7 +198,7 @@ throughput() {
 	note "the CPU writes $write and reads $(rate)$(predicted)"
 }
 
-# arrives TARGET OPTION...: the drive's DMA, both ways
+# arrives TARGET OPTION...: check that the drive's DMA arrives, in both directions
 arrives() {
 	local said way
 	said=$(ndctl-iopmem verify -u --force --write 0:16M "${@:2}" "$DRIVE" "$1" 2>&1) || {
@@ -227,7 +229,8 @@ p2p_devdax() {
 	fresh
 }
 
-# again: bound anew the card works, and what it has kept is said
+# again: bind the card again, note whether it has kept its contents, and check that it
+# works
 again() {
 	rebind
 	NODE=$(block_device)
@@ -244,7 +247,7 @@ again() {
 	fresh
 }
 
-# in_use: a namespace, with data that is flushed
+# in_use: make a namespace, and write data to it that is flushed
 in_use() {
 	fresh
 	create card raw
@@ -253,7 +256,7 @@ in_use() {
 }
 
 reset() {
-	[ -e "$device/reset" ] || skip "the function has none"
+	[ -e "$device/reset" ] || skip "the function has no reset"
 	in_use
 	saw "reset by $(xargs <"$device/reset_method")"
 	run "echo 1 >$device/reset"
@@ -261,7 +264,8 @@ reset() {
 	again
 }
 
-# suspend: a card may lose its contents. Then no read may succeed.
+# suspend: a card may lose its contents while the machine sleeps. Then all reads have to
+# fail.
 suspend() {
 	[ "$SUSPEND" = yes ] || skip "not asked for by SUSPEND=yes"
 	command -v rtcwake >/dev/null || skip "rtcwake is not installed: apt install util-linux"

@@ -1,49 +1,49 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# make check-card, with an emulated card for a real one: good ones, those that are not
-# blank, and bad ones
+# make check-card on emulated cards: good ones, some that are not blank, and bad ones
 # shellcheck shell=bash
 runs_in p2p
 
-# card_tree: what make check-card is made of, in the guest's /host/tree
+# card_tree: put the files of make check-card into the guest's /host/tree
 card_tree() {
 	mkdir -p "$VM/share/tree"
 	tar -C "$top" -c Makefile VERSION tests/card tests/bench/pcie tests/lib.sh tests/vm/common.sh tests/vm/await.sh |
 		tar -C "$VM/share/tree" -x
 }
 
-# check_card NAME [VARIABLE=VALUE...]: the command for it; the report is in /tmp/report
+# check_card NAME [VARIABLE=VALUE...]: print the command that tries that card. Its report
+# goes to /tmp/report.
 check_card() {
 	echo "rm -f /tmp/report; make -s -C /host/tree check-card CARD=${F[$1]} REPORT=/tmp/report ${*:2}"
 }
 
-# steps WORD: those of OUT that ended so
+# steps WORD: the steps in OUT that have that result
 steps() {
 	sed -n "s/^\([a-z0-9-]*\): $1.*/\1/p" <<<"$OUT" | xargs
 }
 
-# is_blank NAME: the BAR, seen from outside
+# is_blank NAME: all of the BAR has to be zero, as the host sees it
 is_blank() {
 	is "bytes of $1's BAR that are not zero" 0 "$(tr -d '\0' <"$DIR/$1.bar" | wc -c)"
 }
 
-# untouched NAME: the function has no driver, and the module is not loaded
+# untouched NAME: the function must have no driver, and the module must not be loaded
 untouched() {
 	run "cd /sys/bus/pci/devices/${F[$1]}; [ -e driver ]; echo \$? \$(cat driver_override) \$(ls -d /sys/module/iopmem_bus 2>&1 | grep -c 'No such')"
 	is "no driver, no driver_override, no module" "1 (null) 1" "$OUT"
 }
 
-# find_drive: sets DRIVE to the node of drive2
+# find_drive: set DRIVE to the node of drive2
 find_drive() {
 	DRIVE=/dev/$(guest "grep -l '^drive2 *\$' /sys/block/nvme*/device/serial" | cut -d/ -f4)
 }
 
-# checksum FILE: seen from outside
+# checksum FILE: the checksum of a file on the host
 checksum() {
 	sha256sum <"$DIR/$1"
 }
 
-# soft_card: F[soft], 16 MiB of card's BAR from 64 MiB on. The driver has its id, so
-# udev loads it.
+# soft_card: make a card F[soft] of 16 MiB of card's BAR, from 64 MiB on. The driver's
+# id table has the card's id, so udev loads the driver.
 soft_card() {
 	F[soft]=10000:00:00.0
 	run "insmod /usr/local/bin/softbridge.ko target=${F[card]} offset=$((64 << 20)) size=$((16 << 20))
@@ -51,7 +51,7 @@ soft_card() {
 	settle
 }
 
-# meanwhile COMMAND: on the host, again and again until quiet
+# meanwhile COMMAND: repeat a command on the host, until quiet is called
 meanwhile() {
 	while :; do
 		eval "$1"
@@ -72,7 +72,7 @@ not_blank="is not blank, so nothing is tried: "
 test_full() {
 	local before
 	as_module
-	shows "a card that holds a namespace is refused, bound or not, and each byte of it is as before"
+	shows "a card that holds a namespace is refused, bound or not, and none of its bytes changes"
 	card_tree
 	blank card2
 	load
@@ -97,7 +97,7 @@ runs_in p2p slow
 test_bad() {
 	local at=$(((64 + 4) << 20))
 	as_module
-	shows "memory that forgets, that mixes up addresses, that is off, or that answers all ones: a line says so, and the rest is left out"
+	shows "memory that forgets, that mixes up addresses, that is off, or that reads as all ones: one line says so, and the other steps are left out"
 	card_tree
 	blank card
 	soft_card
@@ -116,7 +116,7 @@ test_bad() {
 	quiet
 	is_blank card
 
-	# what is read there are zeros
+	# with its memory space off, the card reads as zeros
 	run "setpci -s ${F[card]} COMMAND=0:2"
 	fails "^memory: failed: BAR 2 does not keep what is written to it: at byte 0 it has 00000000000000000000000000000000 and not" "$(check_card soft)"
 	like "in the end" "^blank: failed: .* does not have what was written to it from byte 0 on" "$OUT"
@@ -129,7 +129,7 @@ test_bad() {
 test_data() {
 	local at said before
 	as_module
-	shows "a card without labels that has one byte anywhere is refused, and each byte of it is as before"
+	shows "a card without labels is refused if any byte is not zero, and none of its bytes changes"
 	card_tree
 	while read -r at said; do
 		blank card2
@@ -139,16 +139,16 @@ test_data() {
 		is "the BAR" "$before" "$(checksum card2.bar)"
 		untouched card2
 	done <<-END
-	1030 BAR 2 has something at its start, and no labels: save
-	70000001 BAR 2 has something at byte 70000001: save
-	134217727 BAR 2 has something at byte 134217727, in its label area: save
+	1030 BAR 2 has no labels, but is not zero at its start: save
+	70000001 BAR 2 is not zero at byte 70000001: save
+	134217727 BAR 2 is not zero at byte 134217727, in its label area: save
 	END
 }
 
 test_refused() {
 	local before
 	as_module
-	shows "what it cannot do is one line, and neither card nor drive is touched"
+	shows "each refusal is one line, and neither the card nor the drive is changed"
 	card_tree
 	blank card2
 	find_drive
@@ -173,13 +173,13 @@ test_refused() {
 	untouched card2
 	load
 	attach card
-	fails "^iopmem: check-card: .* has other functions: ndctl-iopmem unbind ${F[card]}" "$(check_card card2)"
+	fails "^iopmem: check-card: .* other functions are bound to it: ndctl-iopmem unbind ${F[card]}" "$(check_card card2)"
 	is_blank card2
 }
 
 test_good() {
 	as_module
-	shows "a good card passes, is blank in the end, and the drive is as before; the report has what a bug wants"
+	shows "a good card passes and is blank afterwards, the drive is as before, and the report has what a bug report needs"
 	may_log 'Buffer I/O error on dev pmem'
 	blank card2
 	card_tree
@@ -203,7 +203,7 @@ test_good() {
 
 test_erase() {
 	as_module
-	shows "with ERASE=yes a label-less namespace goes, all is tried, xfs too, and the card is blank; it is bound again, and the module has its parameters"
+	shows "with ERASE=yes a label-less namespace is destroyed, the steps run, xfs too, and the card is blank; it is bound again, and the module has its former parameters"
 	may_log 'Buffer I/O error on dev pmem'
 	blank card
 	card_tree
@@ -222,7 +222,7 @@ test_erase() {
 
 test_dropped() {
 	as_module
-	shows "a card to which the drive's DMA does not come: the steps with DMA say dropped, the others pass"
+	shows "if the drive's DMA does not reach the card, the steps with DMA say dropped, and the others pass"
 	may_log 'Buffer I/O error on dev pmem'
 	blank card2
 	card_tree
@@ -241,7 +241,7 @@ test_dropped() {
 
 test_lost() {
 	as_module
-	shows "a card whose memory is off from the middle on, and answers zeros: steps fail with the driver's words, none hangs, and it does not pass for blank"
+	shows "if a card's memory is switched off meanwhile and reads as zeros, steps fail with the driver's message, none hangs, and the card does not pass for blank"
 	may_log 'Buffer I/O error on dev pmem'
 	card_tree
 	blank card
@@ -258,7 +258,7 @@ test_lost() {
 
 test_interrupted() {
 	as_module
-	shows "Ctrl-C: the step ends, the others are left out, the card is blank and the function as it was"
+	shows "Ctrl-C: the step ends, the others are left out, the card is blank and the function is bound as before"
 	card_tree
 	blank card2
 	launch "exec env --default-signal=INT $(check_card card2 | sed 's/.*; //')" 'grep -q "^  BAR 2: all of" $said'
@@ -281,7 +281,7 @@ test_suspend() {
 	may_log 'Buffer I/O error on dev pmem'
 	card_tree
 	blank card2
-	# the folder shared with the host does not come back
+	# the folder that is shared with the host is gone after the suspend
 	run "cp -r /host/tree /tmp/tree"
 	parting "make -s -C /tmp/tree check-card CARD=${F[card2]} SUSPEND=yes REPORT=/tmp/report | sed 's/^/iopmem-card: /' >/dev/kmsg"
 	await 600 'said=$(case_log | sed -n "s/.*iopmem-card: //p"); [[ $said = *" failed, "* ]]'
@@ -303,7 +303,8 @@ test_predicted() {
 	mkdir "$device"
 	echo "8.0 GT/s PCIe" >"$device/current_link_speed"
 	echo 4 >"$device/current_link_width"
-	# 3938 MB/s; 64 of 88 bytes, 8 of 32 bytes; 8 bytes a microsecond
+	# The link has 3938 MB/s. A store of 64 bytes takes 88 bytes of it, one of 8 bytes takes
+	# 32. A load of 8 bytes takes a microsecond.
 	is "PCIe 3.0 with 4 lanes" "; a link of 8.0 GT/s and 4 lanes lets through at most 2864 MB/s of write-combining stores, 985 MB/s of uncached ones, and loads of 8 MB/s if each takes 1000 ns" "$(predicted)"
 	echo "Unknown" >"$device/current_link_speed"
 	is "a link that is down" "" "$(predicted)"
