@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A QEMU plugin that counts the guest's instructions and system calls. At each
- * instruction "nopl MARK|n(%rax,%rax,1)", which does nothing else, it prints
+ * A QEMU plugin that counts the guest's instructions and system calls. A program
+ * sets a mark by the instruction "nopl MARK|n(%rax,%rax,1)", which has no other
+ * effect. At each mark the plugin prints
  *
  *	mark n user kernel syscalls
  *
- * where user and kernel are the instructions executed so far. For one
- * processor.
+ * where user and kernel are the instructions executed so far. The guest must
+ * have one processor.
  */
 #include <stdint.h>
 #include <stdio.h>

@@ -1,25 +1,25 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# iopmem and its peers in one virtual machine, and the jobs that they all do
+# iopmem and its peers in one virtual machine, and the jobs that all of them do
 # shellcheck shell=bash
 
-# nfit is the one that the others are compared with. card is write-combining, ram
-# is known as RAM.
+# The others are compared with nfit. iopmem is there twice: card is mapped
+# write-combining, and ram is known as RAM.
 PEERS=(nfit card ram e820 ramdax virtio)
 
 # How long a job runs
 RUNTIME=500ms
 
-# provider NAME: into REGION the region of that bus
+# provider NAME: set REGION to the region of that bus
 provider() {
 	run "udevadm settle; ndctl list -R -b $1"
 	REGION=$(field dev)
 }
 
-# peer NAME: bind it; its region is in REGION
+# peer NAME: bind it, and set REGION to its region
 peer() {
 	case $1 in
 	card)
-		# PMRCTL.EN
+		# the memory answers once PMRCTL.EN is set
 		run "setpci -s ${F[card]} COMMAND=2:2
 			read -r start _ </sys/bus/pci/devices/${F[card]}/resource
 			busybox devmem \$((start + 0xe04)) 32 1"
@@ -57,7 +57,7 @@ peer() {
 	[[ $REGION = region* ]] || bad "ndctl list -R" "the region of $1" "$OUT"
 }
 
-# namespace MODE [MAP]: the whole region as one; its device is in NODE
+# namespace MODE [MAP]: make one namespace of the whole region. NODE is its device.
 namespace() {
 	local where="-r $REGION"
 	run "ndctl list -N -r $REGION"
@@ -67,15 +67,15 @@ namespace() {
 	[ "$NODE" != /dev/ ] || bad "create-namespace -m $1" "a device node" "$OUT"
 }
 
-# io FILE OPTION...: into VALUE the nanoseconds that fio takes for one operation
+# io FILE OPTION...: set VALUE to the nanoseconds that fio takes for one operation
 io() {
 	run "fio --name=job --filename=$1 --size=64M --thread --time_based --runtime=$RUNTIME --gtod_reduce=1 --output-format=terse --terse-version=3 ${*:2}"
 	VALUE=$(awk -F';' '$1 == 3 && $8 + $49 { printf "%.1f\n", 1e9 / ($8 + $49) }' <<<"$OUT")
 	[[ $VALUE =~ ^[0-9.]+$ ]] || bad "fio ${*:2}" "figures" "$OUT"
 }
 
-# took COMMAND [BEFORE]: into VALUE the nanoseconds of COMMAND, of three times the
-# least. BEFORE is not counted.
+# took COMMAND [BEFORE]: run COMMAND three times, and set VALUE to the least nanoseconds
+# that it took. BEFORE runs before it each time, and is not counted.
 took() {
 	run "for i in 1 2 3; do
 			{ ${2:-:}; } >/dev/null 2>&1
@@ -87,7 +87,8 @@ took() {
 	[[ $VALUE =~ ^[0-9]+$ ]] || bad "$1" "its time" "$OUT"
 }
 
-# mkfs TYPE: the command that makes it on NODE. In ext4 extents fit large pages.
+# mkfs TYPE: print the command that makes that file system on NODE. The options for ext4
+# align extents to large pages.
 mkfs() {
 	case $1 in
 	ext4) echo "mkfs.ext4 -q -F -b 4096 -E lazy_itable_init=0,lazy_journal_init=0,stride=512,stripe_width=512 $NODE" ;;
@@ -95,15 +96,16 @@ mkfs() {
 	esac
 }
 
-# mount_dax TYPE: the command that mounts it. ext4's journal commits when it is told to.
+# mount_dax TYPE: print the command that mounts it with DAX. ext4's journal does not commit
+# by itself meanwhile, which would disturb the measurement.
 mount_dax() {
 	local options=dax=always
 	[ "$1" != ext4 ] || options+=,commit=3600
 	echo "mount -o $options $NODE /mnt/a"
 }
 
-# binding NAME...: bind functions one after another, each until it has been probed to
-# the end. Prints the microseconds that each takes.
+# binding NAME...: bind functions one after another, and wait each time until the regions
+# are probed, too. OUT has the microseconds that each takes.
 binding() {
 	local name
 	run "cd /sys/bus/pci/drivers/iopmem
@@ -115,8 +117,8 @@ binding() {
 		done"
 }
 
-# lowest NAME TIMES: the shortest time of several to bind a function, since waits for
-# the timer's next tick come on top
+# lowest NAME TIMES: bind a function several times, and print the shortest time. The
+# others include waits for the timer's next tick.
 lowest() {
 	local i
 	for ((i = 0; i < $2; i++)); do

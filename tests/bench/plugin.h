@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What is used of version 1 of QEMU's interface for plugins. Debian has no
- * package with QEMU's own header.
+ * The part of QEMU's plugin interface, version 1, that count.c uses. No Debian
+ * package has QEMU's own header.
  */
 #include <stddef.h>
 #include <stdint.h>
