@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * cutlabels view NOTES NUMBER BAR	how far the last update came, by the label area
- *				at the end of this BAR, before the kernel sees it
- * cutlabels check NOTES NUMBER REGION	is the namespace what was acknowledged?
- * cutlabels prepare NOTES NUMBER REGION	it is not there from here on
- * cutlabels loop NOTES NUMBER REGION	create, rename and destroy it until the
- *				power is cut
+ * cutlabels view NOTES NUMBER BAR	say how far the last update came. Read the
+ *				label area at the end of this BAR, before the
+ *				kernel does
+ * cutlabels check NOTES NUMBER REGION	check that the namespace is as acknowledged
+ * cutlabels prepare NOTES NUMBER REGION	destroy the namespace, and acknowledge
+ *				that
+ * cutlabels loop NOTES NUMBER REGION	create, rename and destroy the namespace
+ *				until the power is cut
  *
  * The namespace's name has the number of the last update. REGION is the region's
- * folder in sysfs. This is what ndctl does, without its other work.
+ * folder in sysfs. The updates are those of ndctl, without its other work.
  */
 #define _GNU_SOURCE
 #include "labelarea.h"
@@ -23,7 +25,7 @@
 
 static const char *region;
 
-/* read_value DEVICE ATTRIBUTE: without the line's end; "" if there is none */
+/* Read an attribute without its newline, or "" if there is none. */
 static char *read_value(const char *device, const char *attribute)
 {
 	static char value[4][256];
@@ -64,7 +66,7 @@ static void must(const char *device, const char *attribute, const char *value)
 		err(2, "%s: %s to %s", device, value, attribute);
 }
 
-/* Our namespaces, found by their uuid; how many */
+/* Find our namespaces by their uuid, and return how many there are. */
 static int find(char found[][32], int max)
 {
 	DIR *dir = opendir(region);
@@ -82,7 +84,7 @@ static int find(char found[][32], int max)
 	return n;
 }
 
-/* Its name after update n, or "" if it is absent then */
+/* The namespace's name after update n, or "" if it does not exist then */
 static const char *state(uint64_t n, char name[32])
 {
 	name[0] = '\0';
@@ -135,8 +137,8 @@ static void prepare(struct note *note)
 }
 
 /*
- * With the empty namespace that a region always has in store: it stays when it
- * has been destroyed.
+ * Use the empty namespace that a region always has (namespace_seed). It keeps its
+ * device when the namespace is destroyed, so all rounds use the same one.
  */
 static void loop(struct note *note)
 {
@@ -167,7 +169,10 @@ static int whole(const unsigned char *index)
 		get_le(index + 64, 8) == checksum(index, INDEX, 64);
 }
 
-/* Is there a label with the name that update n gives, in use or in any slot? */
+/*
+ * Find the label with the name that update n sets. @any: look also in slots that
+ * the index block calls free.
+ */
 static const unsigned char *find_label(const unsigned char *area,
 				       const unsigned char *index, int any,
 				       uint64_t n)

@@ -1,23 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * cutwrite write NOTES NUMBER HOW PATH	write until the power is cut
- * cutwrite check NOTES NUMBER HOW PATH	is all there that was acknowledged?
- * cutwrite ack NOTES NUMBER		acknowledge N when standard input says "ack N"
- * cutwrite sql N			transactions for sqlite3, from N on
+ * cutwrite check NOTES NUMBER HOW PATH	check that all acknowledged writes are there
+ * cutwrite ack NOTES NUMBER		acknowledge N for each line "ack N" on standard
+ *					input
+ * cutwrite sql N			print transactions for sqlite3, from N on
  *
- * HOW is how what is written is made safe:
+ * HOW says how each write is made safe:
  *
  *	fsync	pwrite, fdatasync
  *	dsync	pwrite to a file opened with O_DSYNC
- *	sector	the same with O_DIRECT; and no block may be torn
+ *	sector	pwrite to a file opened with O_DSYNC and O_DIRECT. No block may
+ *		be torn
  *	msync	a store to a mapping, msync
  *	cpu	a store to a mapping, fence, read back
- *	none	pwrite, which is not safe
+ *	none	pwrite alone, which is not safe
  *	create	a new file, fsync, rename over the old one, fsync of the folder;
- *		PATH is the folder, and no file may be torn
+ *		PATH is the folder. No file may be torn
  *
- * Write n goes to a block that follows from n, and its bytes follow from n and
- * NUMBER. Only one is under way at any time.
+ * The block of write n is computed from n, and its bytes from n and NUMBER. Only
+ * one write is under way at any time.
  */
 #define _GNU_SOURCE
 #include "powercut.h"
@@ -38,13 +40,13 @@ static int is_how(const char *s)
 	return !strcmp(how, s);
 }
 
-/* A permutation of the blocks, the same for each run of BLOCKS writes */
+/* A permutation of the blocks: BLOCKS writes in a row go to BLOCKS blocks. */
 static unsigned long block_of(uint64_t n)
 {
 	return n * 101 % BLOCKS;
 }
 
-/* Each LINE says what it is, for whoever looks at the card from outside. */
+/* Each LINE begins with readable text, for someone who looks at the card's file. */
 static void fill(char *to, uint64_t n)
 {
 	uint64_t x = n * 0x9e3779b97f4a7c15 + number;
@@ -62,7 +64,7 @@ static void fill(char *to, uint64_t n)
 	}
 }
 
-/* Which write a line is of */
+/* The number of the write that a line comes from */
 static uint64_t line(int i)
 {
 	char *colon = memchr(buf + i, ':', 32);
@@ -186,7 +188,7 @@ static int check(struct note *note)
 		readable = read_block(block_of(n));
 		if (readable && holds(n))
 			continue;
-		/* the block that was being written */
+		/* the write that was under way may have changed its block */
 		if (started > acked && block_of(started) == block_of(n) &&
 		    (!(is_how("sector") || is_how("create")) ||
 		     (readable && holds(started))))
@@ -208,7 +210,7 @@ static void write_all(struct note *note)
 		start(note, n);
 		write_block(block_of(n));
 		acknowledge(note, n);
-		/* so that the slow ones get their turn */
+		/* leave time for the slow writers */
 		usleep(2000);
 	}
 }

@@ -2,14 +2,14 @@
 /*
  * dma [-e ENGINE] [-b BLOCK] FROM[@offset] TO[@offset] LENGTH
  *
- * Have a drive read into a mapping, or write from it. One of the two is a
- * block device, opened O_DIRECT, the other a file or device DAX node, mapped.
- * Beforehand the CPU stores one byte a page, so that the pages are there, and
- * no more. Prints where the pages are.
+ * Let a drive read into a mapping, or write from it. One of FROM and TO is a
+ * block device, which is opened with O_DIRECT. The other is a file or a device
+ * DAX node, which is mapped. Before the transfer the CPU stores one byte into each
+ * page, so that the pages exist, and nothing else. Prints where the pages are.
  *
  * ENGINE	psync (the default), libaio, io_uring, or fixed: io_uring with the
  *		mapping as a registered buffer
- * BLOCK	a request's size, by default all in one
+ * BLOCK	the size of a request; by default one request moves all
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -31,7 +31,10 @@ static uint64_t size_of(uint64_t done)
 	return job.length - done < job.block ? job.length - done : job.block;
 }
 
-/* @result: what a request of @done has returned, or a negative error number */
+/*
+ * @done: the request's offset
+ * @result: what the request has returned, or a negative error number
+ */
 static void check(uint64_t done, int64_t result)
 {
 	if (result < 0) {
@@ -61,7 +64,7 @@ static void psync_reap(void)
 {
 }
 
-/* For what returns a negative error number */
+/* End if @rc, the result of a function, is a negative error number. */
 static void must(const char *what, int rc)
 {
 	if (rc < 0) {

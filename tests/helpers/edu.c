@@ -4,17 +4,17 @@
  * edu [-v] FUNCTION order FILE TEXT ROUNDS
  *
  * Drive QEMU's bare DMA engine "edu" from user space. It copies between its own
- * buffer and whatever address it is given.
+ * buffer and any address that it is given.
  *
- * copy: from offset FROM of the mapped FILE to offset TO, the CPU touching
- * neither.
- * order: the CPU produces in the mapping for the device, and consumes there
- * what the device produces, ROUNDS times.
+ * copy: the engine copies from offset FROM of the mapped FILE to offset TO. The
+ * CPU touches neither place.
+ * order: ROUNDS times, the CPU writes into the mapping for the device, and reads
+ * what the device has written there.
  *
- * Without -v the engine's registers are mapped from sysfs, and it is given
- * physical addresses from pagemap. Memory and bus mastering have to be switched
- * on before (setpci). With -v it is bound to vfio-pci, the mapping is registered
- * with VFIO_IOMMU_MAP_DMA, and the engine is given IOVAs.
+ * Without -v the engine's registers are mapped from sysfs, and the engine gets
+ * physical addresses from pagemap. Its memory space and bus mastering have to be
+ * on (setpci). With -v it has to be bound to vfio-pci. Then the mapping is
+ * registered with VFIO_IOMMU_MAP_DMA, and the engine gets IOVAs.
  */
 #define _GNU_SOURCE
 #include <linux/pci_regs.h>
@@ -33,7 +33,7 @@
 #define BUFFER		0x40000
 #define CHUNK		2048		/* half of the buffer */
 
-#define IOVA		0x1234000000	/* unlike any physical address here */
+#define IOVA		0x1234000000	/* no physical address here is like this */
 
 static volatile char *registers;
 static char *map;
@@ -44,7 +44,7 @@ static void write_register(unsigned int at, uint64_t value)
 	*(volatile uint64_t *)(registers + at) = value;
 }
 
-/* What the device is given for @offset of the mapping */
+/* The address of @offset of the mapping, as the device needs it */
 static uint64_t bus_address(uint64_t offset)
 {
 	return use_vfio ? IOVA + offset : physical_address(map + offset);
@@ -163,8 +163,8 @@ static void copy(uint64_t from, uint64_t to, uint64_t length)
 }
 
 /*
- * What the CPU produces at offset 0: data, and a descriptor. The device's
- * answer is at ANSWER: the same data, and a flag that comes last.
+ * The CPU writes this at offset 0: data, and a number. The device's answer is at
+ * ANSWER: the same data, and the number, which it writes last.
  */
 struct work {
 	char data[1024];
@@ -173,7 +173,7 @@ struct work {
 
 #define ANSWER	0x10000
 
-/* What a real device's own program would do when its doorbell is rung */
+/* A real device would do this by itself when its doorbell is rung. */
 static void ring_doorbell(void)
 {
 	fetch(0, sizeof(struct work));
@@ -194,16 +194,16 @@ static void order(const char *text, uint64_t rounds)
 		memcpy(out->data, data, sizeof(data));
 		out->number = number;
 		/*
-		 * Stores may wait in the CPU's write-combining buffers: drain
-		 * them. Those on the bus are posted, and a read may not pass
-		 * them: read back. Only then may the device look.
+		 * Stores may wait in the CPU's write-combining buffers, so drain
+		 * these. On the bus stores are posted, and a read may not pass
+		 * them, so read back. After that the device may read.
 		 */
 		__sync_synchronize();
 		if (*(volatile uint64_t *)&out->number != number)
 			errx(1, "read back something else");
 		ring_doorbell();
 
-		/* The device's writes arrive in order, the flag last. */
+		/* The device's writes arrive in order, the number last. */
 		while (__atomic_load_n(&in->number, __ATOMIC_ACQUIRE) != number)
 			usleep(1000);
 		if (memcmp(in->data, data, sizeof(data)))

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * failnth write FILE TEXT		one write() of TEXT
- * failnth load MODULE PARAMETERS	finit_module()
+ * failnth write FILE TEXT		write TEXT by one write()
+ * failnth load MODULE PARAMETERS	load a module by finit_module()
  *
- * each with the failure that FAIL_NTH asks for, see failnth.h. Prints the
- * errno's name when the kernel refuses.
+ * An allocation fails meanwhile if FAIL_NTH says so, see failnth.h. If the kernel
+ * refuses, the name of the errno is printed.
  */
 #define _GNU_SOURCE
 #include "failnth.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * With FAIL_NTH=N in the environment, of what the kernel does for this thread
- * between fail_begin() and fail_end() the Nth allocation fails. Says "point
- * taken", or "no point" if there were fewer.
+ * With FAIL_NTH=N in the environment, the kernel's Nth allocation for this thread
+ * between fail_begin() and fail_end() fails. Prints "point taken", or "no point"
+ * if there were fewer allocations.
  */
 #include <err.h>
 #include <errno.h>

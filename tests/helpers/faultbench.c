@@ -42,7 +42,7 @@ int main(int argc, char **argv)
 	if (step < DAX_ALIGN && madvise(map, mapped, MADV_NOHUGEPAGE))
 		err(1, "%s: madvise", argv[1]);
 
-	/* both functions once, so that their own pages are there */
+	/* Call both functions once, so that their own page faults are not counted. */
 	page_faults();
 	now();
 	faults = page_faults();

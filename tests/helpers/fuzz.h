@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the programs share that feed the kernel with nonsense. */
+/* For the programs that feed the kernel with random input */
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +16,7 @@
 #include <unistd.h>
 #include "labelarea.h"
 
-/* splitmix64: the same numbers from the same seed, on any machine */
+/* splitmix64. A seed gives the same numbers on any machine. */
 static uint64_t rng;
 
 static inline uint64_t rnd(void)
@@ -28,7 +28,7 @@ static inline uint64_t rnd(void)
 	return z ^ z >> 31;
 }
 
-/* the numbers of run N of a seed, which can so be repeated alone */
+/* Begin the numbers of run @n of a seed. So a run can be repeated alone. */
 static inline void rnd_seed(uint64_t seed, uint64_t n)
 {
 	rng = seed;
@@ -54,7 +54,7 @@ static inline void rnd_fill(void *p, size_t n)
 		*c++ = rnd();
 }
 
-/* a number of those that code forgets */
+/* a number that code tends to forget */
 static inline uint64_t odd_value(uint64_t old)
 {
 	switch (below(10)) {
@@ -81,7 +81,7 @@ static inline uint64_t odd_value(uint64_t old)
 	}
 }
 
-/* Write to a file in sysfs: 0 or an errno */
+/* Write to a file in sysfs. Returns 0 or an errno. */
 __attribute__((format(printf, 2, 3)))
 static inline int sysfs_write(const char *value, const char *path, ...)
 {
@@ -101,7 +101,7 @@ static inline int sysfs_write(const char *value, const char *path, ...)
 	return rc;
 }
 
-/* Changes with the kernel's first WARNING, and when it oopses */
+/* This changes with the kernel's first WARNING, and with an oops. */
 static inline uint64_t taint(void)
 {
 	static int fd = -1;
@@ -122,7 +122,7 @@ static inline double seconds(void)
 	return t.tv_sec + t.tv_nsec / 1e9;
 }
 
-/* What has been found wrong, and at which of the runs it was */
+/* End, and say what is wrong, and at which run it was found. */
 __attribute__((format(printf, 3, 4), noreturn))
 static inline void found_bad(const char *unit, uint64_t n, const char *what,
 			     ...)

@@ -3,14 +3,19 @@
  * hostile labels FUNCTION SEED FIRST COUNT AREA AREA...
  * hostile blocks|all-blocks FUNCTION SEED FIRST COUNT
  *
- * What a malicious card could have in its memory. labels: COUNT label areas,
- * mutations of the given ones or random. blocks: the info blocks, and the maps
- * and logs of BTTs, of the namespaces that are there, mutated. Each is put into
- * the function's BAR 2, the function is bound, what the kernel shows is
- * looked at, and the function is unbound. With labels, a namespace is created
- * and deleted too. all-blocks has what the kernel is known to be wrong about,
- * too, and ends at the first complaint. Everything follows from SEED; FIRST
- * COUNT = N 1 repeats area N. Udev should not run meanwhile, it only takes time.
+ * Try what a malicious card could have in its memory.
+ *
+ * labels tries COUNT label areas, which are mutations of the given AREAs, or
+ * random. blocks mutates info blocks of the namespaces in the BAR, and the maps and
+ * logs of their BTTs. Each trial writes them into the function's BAR 2, binds the
+ * function, checks what the kernel shows, and unbinds the function. With labels, it
+ * also creates a namespace and deletes it.
+ *
+ * The kernel is known to handle some values wrongly, and these are left out.
+ * all-blocks leaves none out, and ends at the kernel's first complaint.
+ *
+ * All random numbers come from SEED. With FIRST COUNT = N 1, trial N is repeated.
+ * udev should not run meanwhile, since it only takes time.
  */
 #define _GNU_SOURCE
 #include "fuzz.h"
@@ -23,7 +28,7 @@
 #define BASES		8
 #define BLOCKS		16
 #define BLOCK		4096
-#define BTT_NUMBERS	56	/* in a BTT's info block: sizes, counts, places */
+#define BTT_NUMBERS	56	/* a BTT's info block has sizes, counts and offsets here */
 #define BTT_NUMBERS_END	120
 #define RANGES		1024
 
@@ -43,7 +48,7 @@ static const struct field label_fields[] = {
 	{ 128, 8 }, { 136, 8 }, { 144, 8 }, { 152, 8 }, { 160, 8 }, { 248, 8 },
 };
 
-/* drivers/nvdimm/pfn.h and btt.h: signature, uuids, flags, version, then */
+/* drivers/nvdimm/pfn.h and btt.h: signature, uuids, flags, version, and so on */
 static const struct field pfn_fields[] = {
 	{ 0, 8 }, { 16, 8 }, { 32, 8 }, { 48, 4 }, { 52, 2 }, { 54, 2 },
 	{ 56, 8 }, { 64, 8 }, { 72, 4 }, { 76, 4 }, { 80, 4 }, { 84, 4 },
@@ -60,12 +65,12 @@ static const struct field btt_fields[] = {
 
 static const char *function;
 static uint64_t bar_start, bar_size;
-/* with room for a label of the larger size in the last slot of the smaller */
+/* with room for a large label in the last slot for small ones */
 static unsigned char area[AREA + MIN_LABEL];
 static unsigned char base[BASES][AREA];
 static unsigned int bases;
 static uint64_t at;	/* the number of the area */
-static bool all;	/* leave nothing out of the blocks */
+static bool all;	/* all-blocks: leave no value out */
 
 static struct {
 	uint64_t areas, dimms_off, regions_off, namespaces, disabled, created,
@@ -106,7 +111,7 @@ static void use_slot(unsigned int n)
 	area[INDEX + 72 + n / 8] &= ~(1 << n % 8);
 }
 
-/* one in use, mostly */
+/* mostly a slot in use */
 static unsigned int any_slot(void)
 {
 	unsigned int i, n;
@@ -160,11 +165,11 @@ static void mutate_labels(void)
 	case 5:
 		mutate_field(l, ANY(label_fields));
 		break;
-	case 6:	/* places and sizes that could almost be right */
+	case 6:	/* offsets and sizes that are almost right */
 		set_le(l + 104, 8, below(bar_size >> 20) << 20);
 		if (one_in(2))
 			set_le(l + 112, 8, (1 + below(bar_size >> 20)) << 20);
-		else	/* to the end, or that of the region */
+		else	/* up to the end of the BAR, or of the region */
 			set_le(l + 112, 8, bar_size - get_le(l + 104, 8) -
 			       below(3) * AREA);
 		break;
@@ -189,7 +194,7 @@ static void mutate_labels(void)
 		else
 			memset(area + n, -below(2), 1 + below(1024));
 		break;
-	case 11:	/* of another area, perhaps of another version */
+	case 11:	/* parts of another area, which may have another version */
 		if (one_in(2))
 			memcpy(l, other + LABELS + below(8) * 128, 256);
 		else
@@ -206,10 +211,10 @@ static void mutate_labels(void)
 }
 
 /*
- * Not here, as the kernel's own code is known to be wrong about them:
- * index.nslot = 0 and label.lbasize other than 0, 512 and 4096 (a WARNING), an
- * index.nslot that times the size of a label is more than 32 bits (writes beyond
- * the kernel's copy), and a name with no end (shows the kernel's memory behind it).
+ * Correct the values that the kernel is known to handle wrongly. index.nslot = 0,
+ * and label.lbasize other than 0, 512 and 4096, cause a WARNING. If index.nslot
+ * times the size of a label needs more than 32 bits, the kernel writes beyond its
+ * copy of the area. If a name has no end, it shows the memory behind the name.
  */
 static void leave_out(void)
 {
@@ -251,7 +256,7 @@ static void make_area(void)
 	memcpy(area, base[below(bases)], AREA);
 	if (n == 0) {
 		rnd_fill(area, AREA);
-	} else if (n == 1) {	/* only the index blocks' heads are right */
+	} else if (n == 1) {	/* random but for the heads of the index blocks */
 		for (i = 0; i < 2; i++)
 			rnd_fill(area + i * INDEX + 72, INDEX - 72);
 		rnd_fill(area + LABELS, AREA - LABELS);
@@ -264,7 +269,7 @@ static void make_area(void)
 		right_checksums();
 }
 
-/* BAR 2 from OFFSET on, which is possible only as long as nobody has it */
+/* Map BAR 2 from @offset on. The kernel allows that only while no driver has it. */
 static unsigned char *map_bar(uint64_t offset, uint64_t length)
 {
 	char path[128];
@@ -314,7 +319,7 @@ static void unbind_function(void)
 		bad("unbind: %s", strerror(rc));
 }
 
-/* What libndctl sees of the function: one bus, one region, one dimm */
+/* The function in libndctl: one bus, one region, one dimm */
 static struct ndctl_ctx *ctx;
 static struct ndctl_region *region;
 static struct ndctl_dimm *dimm;
@@ -340,7 +345,7 @@ static void enumerate(void)
 		bad("no dimm");
 }
 
-/* They lie in the BAR, off the label area, and do not overlap. */
+/* Namespaces must be in the BAR, outside of the label area, and must not overlap. */
 static void check_ranges(void)
 {
 	struct {
@@ -370,7 +375,7 @@ static void check_ranges(void)
 	}
 }
 
-/* Binding and looking have changed nothing in the label area. */
+/* Binding and reading must not change the label area. */
 static void check_area(void)
 {
 	static struct {
@@ -402,7 +407,7 @@ static struct ndctl_namespace *create(uuid_t uuid)
 	}
 	if (room == ~0ULL)
 		room = 0;
-	/* one with a size smaller than its alignment: growing it warns */
+	/* growing one that is smaller than its alignment would cause a warning */
 	if (ndns && ndctl_namespace_get_size(ndns))
 		ndns = NULL;
 	size = one_in(4) && room ? room : (1 + below(2)) << 24;
@@ -471,8 +476,8 @@ static void try_labels(void)
 	unbind_function();
 }
 
-/* Info blocks, found in the BAR as it was at the beginning */
-static unsigned char *whole;	/* a copy of it */
+/* The BAR as it was at the beginning, and the info blocks in it */
+static unsigned char *whole;
 static struct {
 	uint64_t offset;
 	bool btt;
@@ -505,10 +510,10 @@ static void find_blocks(void)
 }
 
 /*
- * What the kernel takes from a card without a look, so that it warns or oopses
- * (see Documentation/guide/kernels.rst), is not here: in an info block with a
- * right checksum, a BTT's numbers and what leaves a PFN's pages no room; in a
- * BTT's map and log, blocks that the arena does not have.
+ * Correct the values that the kernel uses unchecked, and that make it warn or oops
+ * (see Documentation/guide/kernels.rst). In an info block with a right checksum,
+ * these are a BTT's numbers, and numbers of a PFN that leave no room for its pages.
+ * In a BTT's map and log, these are blocks that the arena does not have.
  */
 static void leave_out_numbers(unsigned char *b, unsigned int n)
 {
@@ -520,14 +525,14 @@ static void leave_out_numbers(unsigned char *b, unsigned int n)
 		       BTT_NUMBERS_END - BTT_NUMBERS);
 		return;
 	}
-	/* struct pages begin behind the info block, and pads are in the size */
+	/* struct pages begin after the info block, and pads are part of the size */
 	if (get_le(b + 56, 8) < 2 * BLOCK)
 		set_le(b + 56, 8, 2 * BLOCK);
 	if (get_le(b + 76, 4) + get_le(b + 80, 4) >= size)
 		memset(b + 76, 0, 8);
 }
 
-/* An entry of map or log: two flags, and the number of one of COUNT blocks */
+/* An entry of a map or log has two flags and a block's number, below @count. */
 static void leave_out_block(unsigned char *entry, uint32_t count)
 {
 	uint32_t e = get_le(entry, 4);
@@ -535,7 +540,7 @@ static void leave_out_block(unsigned char *entry, uint32_t count)
 	set_le(entry, 4, (e & 3U << 30) | (e & ~(3U << 30)) % count);
 }
 
-/* Somewhere in a BTT's map or log, of the arena that N describes */
+/* Mutate the map or the log of the arena that info block @n describes. */
 static void mutate_btt(unsigned char *map, unsigned int n)
 {
 	const unsigned char *b = whole + block[n].offset;
@@ -545,12 +550,12 @@ static void mutate_btt(unsigned char *map, unsigned int n)
 	unsigned int i;
 
 	if (o > bar_size - AREA - 4 * BLOCK)
-		return;	/* the second block, at the arena's end */
+		return;	/* this is the second info block, at the arena's end */
 	for (i = 0; i < 1 + below(16); i++)
 		set_le(map + o + below(4096) * 4, 4, odd_value(get_le(whole + o, 4)));
 	if (one_in(4))
 		rnd_fill(map + o, 4096);
-	/* a log's: lba, old block, new block, sequence number */
+	/* an entry of the log is lba, old block, new block, sequence number */
 	for (i = 0; i < 4096 && !all; i++)
 		if (!log || i % 4 == 1 || i % 4 == 2)
 			leave_out_block(map + o + i * 4, internal);
@@ -588,7 +593,7 @@ static void mutate_block(unsigned char *map, unsigned int n)
 	memcpy(map + block[n].offset, b, BLOCK);
 }
 
-/* A file descriptor with a disk's or a node's contents: here and there */
+/* Read a disk at some places. */
 static void read_disk(const char *name)
 {
 	static void *buf;
@@ -616,7 +621,7 @@ static void read_disk(const char *name)
 	close(fd);
 }
 
-/* Is it, or what claims it, enabled? Then read it. */
+/* Read the namespace if it, or the BTT or PFN that claims it, is enabled. */
 static bool read_namespace(struct ndctl_namespace *ndns)
 {
 	struct ndctl_btt *btt = ndctl_namespace_get_btt(ndns);
@@ -706,7 +711,7 @@ int main(int argc, char **argv)
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (at = first; at < first + count; at++) {
-		alarm(60);	/* it hangs */
+		alarm(60);	/* ends this program if the kernel hangs */
 		rnd_seed(seed, at);
 		if (labels)
 			try_labels();

@@ -4,19 +4,20 @@
  * ioctls user FUNCTION SEED COUNT
  * ioctls deadlock FUNCTION 0 0
  *
- * COUNT random calls on /dev/ndctlN and /dev/nmemN of a bound function: any
- * command, size and pointer. As root with the region on and off, with the
- * length changing while the kernel reads it, and with the function being
- * unbound and bound between the calls. A copy of the label area is kept, which only
- * SET_CONFIG_DATA that succeeds changes: what the kernel gives has to be that.
- * A call that fails leaves its buffer as it was, and none touches what is
- * behind it.
+ * Make COUNT random calls on /dev/ndctlN and /dev/nmemN of a bound function, with
+ * any command, size and pointer.
  *
- * As a user, the nodes are opened, which has to fail, and descriptors are used
- * that root has opened for reading: nothing may change.
+ * root: the region is on or off, the length changes while the kernel reads it, and
+ * the function is unbound and bound between calls. This program keeps a copy of the
+ * label area, and changes it only if SET_CONFIG_DATA succeeds. The kernel has to
+ * return the same bytes. A call that fails must not change its buffer, and no call
+ * may change the bytes behind its buffer.
  *
- * deadlock calls all the time while the function is unbound, until the kernel
- * hangs. No case does that.
+ * user: opening the nodes has to fail. Calls on descriptors that root has opened
+ * for reading must not change anything.
+ *
+ * deadlock: keep calling while the function is unbound, until the kernel hangs. No
+ * case uses this.
  */
 #define _GNU_SOURCE
 #include "fuzz.h"
@@ -38,7 +39,7 @@ static const char *function;
 static char region[32];
 static int fds[FDS];
 static char nodes[2][64];	/* the bus's, the dimm's */
-static unsigned char labels[AREA];	/* what has to be there */
+static unsigned char labels[AREA];	/* what the label area has to be */
 static unsigned char *arena, *locked, *readonly, before[ARENA];
 static uint64_t calls, errnos[256], done, gets, sets, rebinds, refused_opens;
 static bool racing, bound = true;
@@ -49,7 +50,7 @@ static uint32_t flip_to[2];
 
 #define bad(...)	found_bad("call", calls, __VA_ARGS__)
 
-/* the last part of the one path below the function that matches */
+/* Find the only path below the function that matches, and return its last part. */
 static bool find_child(const char *pattern, char *name, size_t size)
 {
 	char path[256];
@@ -88,7 +89,7 @@ static void open_nodes(void)
 	}
 }
 
-/* All of the label area, or an errno */
+/* Read all of the label area. Returns 0 or an errno. */
 static int get_labels(unsigned char *to)
 {
 	static struct {
@@ -143,8 +144,8 @@ static uint32_t any_offset(uint32_t length)
 }
 
 /*
- * A request at the end of what is mapped, or SLACK before it. Returns its
- * command; sets where it is and how many bytes of it there are.
+ * Make a request whose buffer ends where the mapped memory ends, or SLACK bytes
+ * before. Returns its command, and sets the buffer's address and size.
  */
 static unsigned int make_request(unsigned char **at, size_t *size)
 {
@@ -161,7 +162,7 @@ static unsigned int make_request(unsigned char **at, size_t *size)
 		data = below(8192);
 	*size = (nr == ND_CMD_CALL ? sizeof(pkg) : 12) + data;
 	if (!one_in(8))
-		*size += 4;	/* a status behind the data */
+		*size += 4;	/* room for a status behind the data */
 	p = arena + ARENA - *size - (one_in(2) ? SLACK : 0);
 	if (*size <= 8192 || one_in(16))
 		rnd_fill(p, *size);
@@ -176,7 +177,7 @@ static unsigned int make_request(unsigned char **at, size_t *size)
 		memcpy(p, &offset, 4);
 		memcpy(p + 4, &length, 4);
 	}
-	if (one_in(16)) {	/* the kernel goes by the number alone */
+	if (one_in(16)) {	/* the kernel looks only at the number */
 		dir = below(4);
 		if (one_in(2))
 			type = below(256);
@@ -185,7 +186,7 @@ static unsigned int make_request(unsigned char **at, size_t *size)
 	return _IOC(dir, type, nr, one_in(8) ? below(1 << 14) : 4096);
 }
 
-/* A call has succeeded with what is at P, which was OLD. */
+/* Check a call that has succeeded. @p is its buffer, and @old what was there. */
 static void check_success(unsigned int nr, int which, const unsigned char *p,
 			  const unsigned char *old)
 {
@@ -227,7 +228,7 @@ static void check_success(unsigned int nr, int which, const unsigned char *p,
 	}
 }
 
-/* A pointer to nothing, to what cannot be read, or not written */
+/* A pointer to memory that does not exist, or that may not be accessed */
 static void *bad_pointer(void)
 {
 	switch (below(5)) {
@@ -258,7 +259,7 @@ static void one_call(int which)
 		rc = ioctl(fds[which], cmd, bad_pointer());
 		if (rc >= 0)
 			bad("command %u with a bad pointer: success", nr);
-	/* libnvdimm would write and then fail to say so */
+	/* not SET_CONFIG_DATA, which writes before it fails to return a status */
 	} else if (one_in(32) && nr != ND_CMD_SET_CONFIG_DATA) {
 		memcpy(readonly, p, size < 4096 ? size : 4096);
 		mprotect(readonly, 4096, PROT_READ);
@@ -272,13 +273,13 @@ static void one_call(int which)
 		if (rc >= 0) {
 			check_success(nr, which, p, before);
 		} else {
-			/* not errno's: memcmp() may not change it */
+			/* keep errno, since memcmp() may change it */
 			rc = -errno;
 			if (memcmp(before, p, end - p))
 				bad("command %u fails and changes the buffer", nr);
 			errno = -rc;
 		}
-		/* with nonsense in the header that may be another length */
+		/* if the header is random, the kernel may have used another length */
 		memcpy(&length, before + 4, 4);
 		if (rc >= 0 && nr != ND_CMD_GET_CONFIG_SIZE && 12 + length > size)
 			size = 12 + length;
@@ -288,7 +289,10 @@ static void one_call(int which)
 	errnos[rc < 0 ? errno & 255 : 0]++;
 }
 
-/* The length changes while the kernel looks, and what is set is there already. */
+/*
+ * Change the length while the kernel reads it. A set writes the bytes that are there
+ * already, so the copy of the label area stays right.
+ */
 static void one_flip(void)
 {
 	uint32_t len = below(8192), offset = below(AREA - 2 * 8192);
@@ -308,7 +312,7 @@ static void one_flip(void)
 		   ND_IOCTL_GET_CONFIG_DATA, p);
 	rc = rc < 0 ? errno : 0;
 	pause_flips = true;
-	pthread_mutex_lock(&flipping);	/* it is over when we have it */
+	pthread_mutex_lock(&flipping);	/* flip() has stopped once we hold this */
 	pthread_mutex_unlock(&flipping);
 	errnos[rc & 255]++;
 	done += !rc;
@@ -333,9 +337,9 @@ static void *flip(void *unused)
 }
 
 /*
- * Between calls, not during one: libnvdimm then waits for ever, see
- * Documentation/guide/kernels.rst. What follows a bind falls into the probing of
- * the region and its namespaces.
+ * Bind or unbind between calls. If that happens during a call, libnvdimm waits for
+ * ever, see Documentation/guide/kernels.rst. The calls after a bind come while the
+ * region and its namespaces are still probed.
  */
 static void bind_function(bool on)
 {
@@ -370,9 +374,9 @@ static void deadlock(void)
 }
 
 /*
- * libnvdimm registers a region, and what is in it, a little after what asked for
- * it has returned. To disable the region meanwhile leaves its namespaces behind,
- * see Documentation/guide/kernels.rst.
+ * libnvdimm registers a region and its namespaces asynchronously, so wait for that.
+ * Otherwise disabling the region would leave its namespaces behind, see
+ * Documentation/guide/kernels.rst.
  */
 static void wait_probe(void)
 {
@@ -388,7 +392,7 @@ static void wait_probe(void)
 	close(fd);
 }
 
-/* To begin each phase, the function is bound and its region on or off. */
+/* Enable or disable the region. The function is bound when a phase begins. */
 static void region_state(bool on)
 {
 	int rc;
@@ -413,11 +417,11 @@ static void as_root(uint64_t seed, uint64_t count)
 		if (calls % PHASE == 0) {
 			uint64_t phase = calls / PHASE;
 
-			alarm(120);	/* it hangs */
+			alarm(120);	/* ends this program if the kernel hangs */
 			rnd_seed(seed, phase);
 			if (!bound)
 				bind_function(true);
-			if (racing) {	/* they may have other numbers now */
+			if (racing) {	/* the nodes may have other numbers now */
 				for (i = 0; i < FDS; i++)
 					close(fds[i]);
 				find_nodes();
@@ -469,7 +473,7 @@ static void as_user(uint64_t seed, uint64_t count)
 			}
 		}
 		printf("opens refused %" PRIu64 "\n", refused_opens);
-		return;	/* and print the histogram */
+		return;	/* the child prints the histogram */
 	}
 	wait(&status);
 	check_labels();
@@ -489,7 +493,10 @@ int main(int argc, char **argv)
 	seed = strtoull(argv[3], NULL, 0);
 	count = strtoull(argv[4], NULL, 0);
 
-	/* a page that nobody can read behind it, one not to be written after */
+	/*
+	 * Behind the arena are a page without access, a page to make read-only, and
+	 * another page without access.
+	 */
 	arena = mmap(NULL, ARENA + 3 * 4096, PROT_READ | PROT_WRITE,
 		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (arena == MAP_FAILED)

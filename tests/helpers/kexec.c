@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * kexec KERNEL INITRD APPEND	load them, with the running kernel's command line
- *				and APPEND
- * kexec			start what is loaded
+ * kexec KERNEL INITRD APPEND	load this kernel. Its command line is the running
+ *				kernel's, and APPEND
+ * kexec			start the loaded kernel
  */
 #include <err.h>
 #include <fcntl.h>

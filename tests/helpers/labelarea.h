@@ -5,11 +5,11 @@
 #include <string.h>
 
 #define AREA	(128 << 10)
-#define MAX_XFER	(4 << 10)	/* of a label command, as the driver says */
-#define INDEX	256		/* an index block, in an area of this size */
-#define LABELS	(2 * INDEX)	/* where the labels begin */
+#define MAX_XFER	(4 << 10)	/* the driver's limit for a label command */
+#define INDEX	256		/* size of an index block in such an area */
+#define LABELS	(2 * INDEX)	/* offset of the first label */
 
-/* Numbers of up to eight bytes, little-endian */
+/* Read and write little-endian numbers of up to eight bytes. */
 static inline uint64_t get_le(const void *p, unsigned int size)
 {
 	uint64_t le = 0;
@@ -25,7 +25,7 @@ static inline void set_le(void *p, unsigned int size, uint64_t value)
 	memcpy(p, &le, size);
 }
 
-/* Fletcher's checksum, with its own eight bytes at @sum_at taken for zero */
+/* Fletcher's checksum. Its own eight bytes at @sum_at count as zero. */
 static inline uint64_t checksum(const unsigned char *p, unsigned int size,
 				unsigned int sum_at)
 {
@@ -41,7 +41,7 @@ static inline uint64_t checksum(const unsigned char *p, unsigned int size,
 	return hi << 32 | lo;
 }
 
-/* The index block with the later sequence number, of 1, 2, 3, 1, ... */
+/* The index block with the later sequence number. They go 1, 2, 3, 1, ... */
 static inline unsigned char *current_index(unsigned char *area)
 {
 	uint32_t a = get_le(area + 20, 4), b = get_le(area + INDEX + 20, 4);

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * labelcmd size /dev/nmemN
- * labelcmd get /dev/nmemN OFFSET LENGTH	prints the first bytes
- * labelcmd set /dev/nmemN OFFSET LENGTH	fills with 0x5a
- * labelcmd beside /dev/nmemN FILE COUNT	changes the first bytes so often or
- *	more, and another process meanwhile writes "1" to FILE so often or more:
- *	each goes on until the other is through; prints how many of either failed
- * labelcmd until /dev/nmemN OFFSET LENGTH	fills this again and again until that
+ * labelcmd get /dev/nmemN OFFSET LENGTH	print the first bytes
+ * labelcmd set /dev/nmemN OFFSET LENGTH	fill with 0x5a
+ * labelcmd beside /dev/nmemN FILE COUNT	change the first bytes at least COUNT
+ *	times. Another process meanwhile writes "1" to FILE at least COUNT times. Each
+ *	goes on until the other is done. Print how many of both failed
+ * labelcmd until /dev/nmemN OFFSET LENGTH	fill this again and again until it
  *	fails
- * labelcmd other /dev/nmemN NUMBER		any other command
+ * labelcmd other /dev/nmemN NUMBER		give any other command
  *
- * The label commands by the bare ioctl, so that offsets and lengths arrive at
- * the driver as given, and with the failure that FAIL_NTH asks for, see
- * failnth.h. Prints the errno's name when the kernel refuses.
+ * The commands are bare ioctls, so offsets and lengths reach the driver as given. An
+ * allocation fails meanwhile if FAIL_NTH says so, see failnth.h. If the kernel
+ * refuses, the name of the errno is printed.
  */
 #define _GNU_SOURCE
 #include "failnth.h"
@@ -87,7 +87,7 @@ static int set(int fd, uint32_t offset, uint32_t length)
 
 	cmd->in_offset = offset;
 	cmd->in_length = length;
-	/* what is longer than this is refused by its length alone */
+	/* the kernel refuses longer ones by their length, without reading the data */
 	if (length <= ND_IOCTL_MAX) {
 		memset(cmd->in_buf, 0x5a, length);
 		memcpy(cmd->in_buf + length, &status, sizeof(status));
@@ -99,7 +99,7 @@ static int set(int fd, uint32_t offset, uint32_t length)
 	return 0;
 }
 
-/* One of @through: true if this side has done enough and the other one, too */
+/* Note if this side has done enough. Returns true if both sides have. */
 static bool both_through(atomic_bool *through, int side, bool enough)
 {
 	if (enough)

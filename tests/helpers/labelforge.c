@@ -2,10 +2,10 @@
 /*
  * labelforge OBJECT.FIELD=VALUE... <AREA >AREA
  *
- * Change fields of a label area (UEFI specification, "Label Protocol") and
- * make the checksums right again. OBJECT is index0, index1 or index (both),
- * label0 or label1 (the first and second label in use). VALUE is a number;
- * what is longer than eight bytes is filled with it.
+ * Change fields of a label area (UEFI specification, "Label Protocol"), and
+ * correct the checksums afterwards. OBJECT is index0, index1 or index (both),
+ * label0 or label1 (the first and second label in use). VALUE is a number. A field
+ * of more than eight bytes is filled with its lowest byte.
  */
 #define _GNU_SOURCE
 #include "mapping.h"

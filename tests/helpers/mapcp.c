@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * mapcp in FILE[@offset] LENGTH	standard input into the mapping, synced
- * mapcp out FILE[@offset] LENGTH	the mapping to standard output
+ * mapcp in FILE[@offset] LENGTH	copy standard input into the mapping, and sync
+ * mapcp out FILE[@offset] LENGTH	copy the mapping to standard output
  * mapcp sync FILE LENGTH		map with MAP_SYNC
  * mapcp hold FILE LENGTH		map, and store until killed
- * mapcp part FILE@offset LENGTH	map only this, until killed
- * mapcp spin FILE LENGTH		the same as hold without a pause, and say where
+ * mapcp part FILE@offset LENGTH	map only this part, until killed
+ * mapcp spin FILE LENGTH		as hold, but without a pause, and print the
+ *					addresses
  * mapcp dirty FILE LENGTH		map, store, say so, wait for a line, then
  *					store again and fsync
  * mapcp later FILE LENGTH		map, say so, wait for a line, then load
@@ -19,7 +20,7 @@ static void copy_in(char *to, uint64_t length)
 {
 	char *buf = malloc(length);
 
-	/* not read(2) into the mapping, which would be a copy by the kernel */
+	/* read(2) into the mapping would let the kernel copy, and not this program */
 	if (!buf || fread(buf, 1, length, stdin) != length)
 		errx(1, "standard input is shorter than %" PRIu64, length);
 	memcpy(to, buf, length);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Map a file on a DAX file system or a device DAX node, and say where it is. */
+/* Map a file on a DAX file system or a device DAX node, and find its addresses. */
 #include <err.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -14,7 +14,7 @@
 
 #define DAX_ALIGN	(2UL << 20)	/* device DAX's default alignment */
 
-/* "8M", "4K", "512" */
+/* Parse a size: "8M", "4K", "512" */
 static inline uint64_t parse_size(const char *s)
 {
 	char *end;
@@ -34,7 +34,7 @@ static inline uint64_t parse_size(const char *s)
 	return n;
 }
 
-/* How many times as long as an idle machine this one takes */
+/* How many times slower this machine is than an idle one, see await.sh */
 static inline int pace(void)
 {
 	const char *s = getenv("PACE");
@@ -42,7 +42,7 @@ static inline int pace(void)
 	return s ? atoi(s) : 1;
 }
 
-/* "path@offset"; the offset is 0 when missing */
+/* Cut "path@offset" at the @, and return the offset, or 0 if there is none. */
 static inline uint64_t split_offset(char *arg)
 {
 	char *at = strrchr(arg, '@');
@@ -53,7 +53,7 @@ static inline uint64_t split_offset(char *arg)
 	return parse_size(at + 1);
 }
 
-/* Maps from the start, as device DAX wants whole alignment units. */
+/* Map from the start of the file, since device DAX maps only whole alignment units. */
 static inline char *map_path(const char *path, uint64_t length, int flags,
 			     size_t *mapped)
 {
@@ -79,8 +79,8 @@ static inline char *map_path(const char *path, uint64_t length, int flags,
 }
 
 /*
- * Stores have reached the device when this returns: msync(2) does it for a
- * file; device DAX has no such call, so order the stores and read one back.
+ * Make sure that stores have reached the device. For a file, msync(2) does that.
+ * Device DAX has no such call, so order the stores and read one back.
  */
 static inline void sync_mapping(const char *path, char *map, size_t mapped)
 {
@@ -97,7 +97,7 @@ static inline void sync_mapping(const char *path, char *map, size_t mapped)
 	*(volatile char *)map;
 }
 
-/* The CPU's physical address, from the page table (pagemap(5), root only) */
+/* The CPU's physical address, from /proc/self/pagemap, which only root can read */
 static inline uint64_t physical_address(const void *p)
 {
 	uint64_t page = sysconf(_SC_PAGESIZE), entry;
@@ -114,7 +114,7 @@ static inline uint64_t physical_address(const void *p)
 	return (entry & ((1ULL << 55) - 1)) * page + (uintptr_t)p % page;
 }
 
-/* How much from @p on is in one piece physically */
+/* How many bytes from @p on are physically contiguous */
 static inline uint64_t extent(const char *p, uint64_t length)
 {
 	uint64_t start = physical_address(p), n;
@@ -125,7 +125,7 @@ static inline uint64_t extent(const char *p, uint64_t length)
 	return length;
 }
 
-/* "extent: OFFSET ADDRESS LENGTH", a line for each */
+/* Print "extent: OFFSET ADDRESS LENGTH" for each physically contiguous piece. */
 static inline void print_extents(const char *p, uint64_t length)
 {
 	uint64_t at, n;

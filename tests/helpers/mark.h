@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The instruction that the counting plugin looks for; a nop to the processor */
+/* A no-op for the processor. QEMU's plugin tests/bench/count.c looks for it. */
 #define MARK		0x10be1100U
 
 static inline __attribute__((always_inline)) void mark_here(unsigned int n)

@@ -2,16 +2,16 @@
 /*
  * netsend HOW FILE[@offset] LENGTH ADDRESS PORT
  *
- * Send what is in a file, or in a mapping of it, over a TCP socket:
+ * Send the contents of a file, or of a mapping of it, over a TCP socket:
  *
- * send		send() from the mapping: the CPU copies
- * zerocopy	send() from the mapping with MSG_ZEROCOPY; says how many of the
- *		sends the kernel has copied after all
- * vmsplice	the mapping's pages through a pipe into the socket
- * sendfile	from the file, not mapped
+ * send		send() from the mapping, so the CPU copies
+ * zerocopy	send() from the mapping with MSG_ZEROCOPY. Prints how many of the
+ *		sends the kernel has copied all the same
+ * vmsplice	move the mapping's pages through a pipe into the socket
+ * sendfile	send from the file without mapping it
  *
- * The CPU stores one byte a page beforehand, so that the pages are there. Ends
- * when the other side has acknowledged all.
+ * Before that, the CPU stores one byte into each page of a mapping, so that the pages
+ * exist. The program ends when the other side has acknowledged all.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -25,7 +25,7 @@
 #include <sys/uio.h>
 #include "mapping.h"
 
-#define CHUNK	(64 << 10)	/* what a pipe holds */
+#define CHUNK	(64 << 10)	/* a pipe's capacity */
 
 static int sock;
 static unsigned int sends, copied;
@@ -43,7 +43,7 @@ static void connect_to(const char *address, const char *port)
 		err(1, "%s port %s", address, port);
 }
 
-/* Wait for the kernel to be done with @last sends. */
+/* Wait until the kernel is done with @last sends. */
 static void reap_zerocopy(unsigned int last)
 {
 	unsigned int seen = 0;

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * For LD_PRELOAD: a card that does not answer a drive.
+ * For LD_PRELOAD: let a card ignore a drive's DMA, as if a chipset dropped DMA between
+ * devices.
  *
- * Around each pread() into what is mapped shared, and each pwrite() from there, the
- * function's Memory Space Enable bit is cleared: nothing on the bus takes the
- * drive's writes, or answers its reads. The drive does not notice, and the kernel reports
- * success, as with a chipset that drops DMA between devices. The CPU reaches the
- * card before and after.
+ * During each pread() into a shared mapping, and each pwrite() from one, the
+ * function's Memory Space Enable bit is clear. Then nothing on the bus takes the
+ * drive's writes or answers its reads. The drive does not notice, and the kernel
+ * reports success. The CPU reaches the card before and afterwards.
  *
- *	NOMEM=FUNCTION		its folder in sysfs
- *	NOMEM_WAYS=read|write	only pread(), only pwrite()
+ *	NOMEM=FUNCTION		the function's folder in sysfs
+ *	NOMEM_WAYS=read|write	only pread(), or only pwrite()
  *
- * What the system call has returned is said on stderr, as a line "nomem: ...".
+ * A line "nomem: ..." on stderr tells what the system call has returned.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

@@ -2,13 +2,15 @@
 /*
  * p2pbench read|write DRIVE TARGET direct|bounce psync|uring SIZE COUNT
  *
- * Move COUNT times SIZE bytes from the drive to a mapping of TARGET, or the
- * other way, O_DIRECT: with the mapping as the drive's buffer (direct), or by a
- * buffer in memory and memcpy() (bounce). TARGET is a file on a DAX file
- * system, a device DAX node or PCI's p2pmem/allocate. With uring the buffer is
- * registered with io_uring beforehand. Between the marks, for the plugin that
- * counts, is nothing but the transfers. Afterwards a page of each 64 KiB is
- * compared: all of them would take long where the CPU's access is emulated.
+ * Move COUNT times SIZE bytes with O_DIRECT from the drive to a mapping of TARGET
+ * (read), or back (write). The drive's buffer is the mapping itself (direct), or a
+ * buffer in memory that memcpy() copies from or to (bounce). TARGET is a file on a DAX
+ * file system, a device DAX node or PCI's p2pmem/allocate. With uring, the buffer is
+ * registered with io_uring before.
+ *
+ * QEMU's plugin counts between the marks, and there are only the transfers.
+ * Afterwards one page of each 64 KiB is compared. All pages would take long, since the
+ * CPU's access may be emulated.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -33,7 +35,7 @@ static void ring_init(void *buf, size_t size)
 		err(1, "io_uring: registering the buffer");
 }
 
-/* as pread() and pwrite(), the error in errno */
+/* Returns as pread() and pwrite() do, with the error in errno. */
 static ssize_t ring_io(int drive, int reads, void *buf, size_t size,
 		       uint64_t at)
 {
@@ -73,7 +75,7 @@ static void transfer(int drive, int reads, int uring, char *buf, size_t size,
 		errx(1, "drive: %zd bytes of %zu", n, size);
 }
 
-/* The CPU's view of the mapping, against what the drive has */
+/* Compare what the CPU reads in the mapping with what the drive has. */
 static void compare(int drive, char *check, const char *map, size_t size,
 		    uint64_t at)
 {
@@ -86,7 +88,7 @@ static void compare(int drive, char *check, const char *map, size_t size,
 			     at + i);
 }
 
-/* What is to be moved away differs each time. */
+/* Fill the mapping with new bytes, so that old ones on the drive cannot pass. */
 static void fill(char *map, size_t length)
 {
 	int fd = open("/dev/urandom", O_RDONLY);
@@ -133,7 +135,7 @@ int main(int argc, char **argv)
 	sync_mapping(argv[3], map, mapped);
 	if (uring)
 		ring_init(buf, bounce ? size : size * count);
-	/* the first one also does what is done only once */
+	/* the first transfer also does work that is done only once */
 	transfer(drive, reads, uring, buf, size, 0);
 
 	mark_here(1);

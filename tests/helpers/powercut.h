@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Where writers say, outside of the card, what they have begun and what is
- * safe: the BAR of another function, memory shared with the host. A store to
- * it is there for the host even if the machine ends with the next instruction.
+ * Writers note what they have begun and what is safe. The notes are not on the card,
+ * but in the BAR of another function, which is memory shared with the host. The host
+ * sees a store there even if the machine ends with the next instruction.
  */
 #include <err.h>
 #include <fcntl.h>

@@ -3,10 +3,10 @@
  * verbs serve DEVICE PATH LENGTH
  * verbs write|read DEVICE HOST LENGTH
  *
- * RDMA into and from a mapping of PATH. The server registers the mapping and
- * leaves its processor out of the transfer; the client writes its standard
- * input there, or reads to its standard output. They agree on their queue
- * pairs over TCP, and the server ends when the client does.
+ * RDMA into and from a mapping of PATH. The server registers the mapping, and its
+ * CPU takes no part in the transfer. The client writes its standard input into the
+ * mapping, or reads the mapping to its standard output. The two exchange the numbers of
+ * their queue pairs over TCP. The server ends when the client does.
  */
 #define _GNU_SOURCE
 #include <netdb.h>
@@ -17,7 +17,7 @@
 #define PORT	"7471"
 #define CHUNK	1048576
 
-/* Both machines are of one kind, so it travels as it is. */
+/* Sent as it is, since both machines have the same architecture */
 struct side {
 	union ibv_gid gid;
 	uint64_t address;
@@ -32,7 +32,10 @@ static struct ibv_cq *completions;
 static struct ibv_qp *queue;
 static int gid_index;
 
-/* With one port and one GID for each address: the IPv4 one is the last. */
+/*
+ * Open the device and make a queue pair. The device has one port, and a GID for
+ * each address. Use that of the IPv4 address.
+ */
 static void open_device(const char *name, struct side *here)
 {
 	struct ibv_device **list = ibv_get_device_list(NULL);

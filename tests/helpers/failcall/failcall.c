@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * failcall: a kernel function fails for who is named as its caller
+ * failcall: make calls of a kernel function fail, for one caller
  *
- * What may fail is named when the module is loaded. What does is written to the
- * parameter "fail": a call does not get into the function then, it returns a
- * value of ours. For the tests of what is done about it.
+ * The parameter "func" names the functions that can fail. Writing to the parameter
+ * "fail" chooses one of them, and the caller. Then a call does not enter the
+ * function, but returns a value of ours. Tests look at what the caller does.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -18,12 +18,12 @@
 
 static char *func;
 module_param(func, charp, 0444);
-MODULE_PARM_DESC(func, "The functions, separated by commas. Those that there are not are left out");
+MODULE_PARM_DESC(func, "The functions, separated by commas. Functions that do not exist are left out");
 
 static struct kprobe probes[MAX_PROBES];
 static int num_probes;
 
-/* What fails, once active is set, and for whom */
+/* The function that fails, if active is set, and the caller */
 static struct kprobe *active;
 static char caller[64];
 static long value;
@@ -35,14 +35,14 @@ static uint hits;
 module_param(hits, uint, 0444);
 MODULE_PARM_DESC(hits, "How many calls have failed since \"fail\" was written");
 
-/* It is returned from in the function's place. */
+/* A failing call ends up here instead of in the function. */
 static noinline notrace long failcall_return(void)
 {
 	return READ_ONCE(value);
 }
 NOKPROBE_SYMBOL(failcall_return);
 
-/* At the function's first instruction */
+/* Only right at the function's first instruction */
 static void *caller_of(struct pt_regs *regs)
 {
 #ifdef CONFIG_ARM64
@@ -57,7 +57,7 @@ static int failcall_pre(struct kprobe *p, struct pt_regs *regs)
 {
 	char name[KSYM_SYMBOL_LEN];
 
-	/* ahead of what is read of it below */
+	/* pairs with smp_store_release() in fail_set() */
 	if (smp_load_acquire(&active) != p)
 		return 0;
 
@@ -71,7 +71,10 @@ static int failcall_pre(struct kprobe *p, struct pt_regs *regs)
 }
 NOKPROBE_SYMBOL(failcall_pre);
 
-/* With this, the probe is never made a jump, which would ignore where it goes on. */
+/*
+ * A probe with a post handler is never optimized to a jump. That would ignore the
+ * instruction pointer that failcall_pre() sets.
+ */
 static void failcall_post(struct kprobe *p, struct pt_regs *regs,
 			  unsigned long flags)
 {
@@ -106,7 +109,7 @@ static int fail_set(const char *val, const struct kernel_param *kp)
 
 	hits = 0;
 	atomic_set(&calls, 0);
-	/* after what has been written above */
+	/* failcall_pre() reads caller, value and nth after active */
 	smp_store_release(&active, p);
 	return 0;
 }
@@ -115,7 +118,7 @@ static const struct kernel_param_ops fail_ops = {
 	.set = fail_set,
 };
 module_param_cb(fail, &fail_ops, NULL, 0200);
-MODULE_PARM_DESC(fail, "\"function value n caller\": the nth call from a caller with this in its name, as stack traces have it, name+0x1/0x2 [module], returns the value. Several functions, separated by commas: the first that there is. Empty: nothing fails");
+MODULE_PARM_DESC(fail, "\"function value n caller\": the nth call from a caller returns the value. The caller's name has to contain the given text, in the form of stack traces, name+0x1/0x2 [module]. Of several functions, separated by commas, the first that exists is used. Empty: nothing fails");
 
 static void remove_probes(void)
 {
@@ -137,7 +140,7 @@ static int __init failcall_init(void)
 			remove_probes();
 			return -E2BIG;
 		}
-		/* One that is refused leaves its address behind. */
+		/* Begin with an empty probe. A refused one has left its address here. */
 		*p = (struct kprobe) {
 			.symbol_name = name,
 			.pre_handler = failcall_pre,

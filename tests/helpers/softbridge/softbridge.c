@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * softbridge: a PCI host bridge in software with one function behind it, for
- * the tests of what QEMU has no device for
+ * softbridge: a PCI host bridge in software with one function behind it. It is for
+ * tests that need a function that no device of QEMU has.
  *
- * The function has the id that iopmem_bus binds to by itself. Its
- * configuration space is an array. Its BAR 2, 64-bit and prefetchable, is a
- * part of another function's BAR 2, so there is memory behind it.
+ * The function has the id that iopmem_bus binds to by itself. Its configuration
+ * space is an array. Its BAR 2 is 64-bit and prefetchable. It is a part of another
+ * function's BAR 2, so there is memory behind it.
  *
  *	target's BAR 2  [ ........... | BAR 2 | ........... ]
  *	                <-- offset -->|<-size->
@@ -29,35 +29,35 @@
 
 static char *target;
 module_param(target, charp, 0444);
-MODULE_PARM_DESC(target, "The function whose BAR 2 has the memory, domain:bus:device.function. None: the BAR lies at the first address that the kernel does not map, with nothing behind it");
+MODULE_PARM_DESC(target, "The function whose BAR 2 has the memory, domain:bus:device.function. Without it, the BAR is at the first address that the kernel cannot map, with nothing behind it");
 
 static ulong offset;
 module_param(offset, ulong, 0444);
-MODULE_PARM_DESC(offset, "Where in the target's BAR 2, a multiple of size");
+MODULE_PARM_DESC(offset, "Offset in the target's BAR 2, a multiple of size");
 
 static ulong within;
 module_param(within, ulong, 0444);
-MODULE_PARM_DESC(within, "Without a target: how much of the BAR's start the kernel still maps (default: 0). Less than size wants a bus_address");
+MODULE_PARM_DESC(within, "Without a target: how many bytes of the BAR's start the kernel can still map (default: 0). If it is not a multiple of size, bus_address has to be given");
 
 static ulong size = SZ_64M;
 module_param(size, ulong, 0444);
-MODULE_PARM_DESC(size, "Of the BAR, a power of two");
+MODULE_PARM_DESC(size, "Size of the BAR, a power of two");
 
 static ulong bus_address;
 module_param(bus_address, ulong, 0444);
-MODULE_PARM_DESC(bus_address, "Where the BAR is on the bus, a multiple of size (default: where it is for the CPU)");
+MODULE_PARM_DESC(bus_address, "The BAR's address on the bus, a multiple of size (default: its address for the CPU)");
 
 static ulong serial;
 module_param(serial, ulong, 0444);
-MODULE_PARM_DESC(serial, "The function's Device Serial Number (default: 0, it has none)");
+MODULE_PARM_DESC(serial, "The function's Device Serial Number (default: 0, none)");
 
 static int domain = 0x10000;
 module_param(domain, int, 0444);
-MODULE_PARM_DESC(domain, "Of the bridge (default: 0x10000)");
+MODULE_PARM_DESC(domain, "The bridge's domain (default: 0x10000)");
 
 static uint slot;
 module_param(slot, uint, 0444);
-MODULE_PARM_DESC(slot, "Of the function on the bus (default: 0)");
+MODULE_PARM_DESC(slot, "The function's slot on the bus (default: 0)");
 
 static bool unassigned;
 module_param(unassigned, bool, 0444);
@@ -65,7 +65,7 @@ MODULE_PARM_DESC(unassigned, "The BAR gets no address");
 
 static bool io;
 module_param(io, bool, 0444);
-MODULE_PARM_DESC(io, "There is a BAR 0, too, of 256 I/O ports, which gets no address");
+MODULE_PARM_DESC(io, "Add a BAR 0 of 256 I/O ports, which gets no address");
 
 static int node = NUMA_NO_NODE;
 module_param(node, int, 0444);
@@ -73,15 +73,15 @@ MODULE_PARM_DESC(node, "The bridge's NUMA node, on x86 (default: -1, none)");
 
 static bool pm;
 module_param(pm, bool, 0444);
-MODULE_PARM_DESC(pm, "The function can be put to sleep (D3hot), and then forgets its registers, and what is at both ends of its memory");
+MODULE_PARM_DESC(pm, "The function can be put into D3hot. Then it loses its registers, and the contents of both ends of its memory");
 
 static bool no_soft_reset;
 module_param(no_soft_reset, bool, 0444);
-MODULE_PARM_DESC(no_soft_reset, "It forgets nothing in D3hot (NoSoftReset), with pm");
+MODULE_PARM_DESC(no_soft_reset, "With pm: the function loses nothing in D3hot (NoSoftReset)");
 
 static uint sleeps;
 module_param(sleeps, uint, 0444);
-MODULE_PARM_DESC(sleeps, "How often it has been put to sleep");
+MODULE_PARM_DESC(sleeps, "How often the function has been put into D3hot");
 
 static bool gone;
 module_param(gone, bool, 0644);
@@ -109,15 +109,15 @@ static struct resource window = {
 	.flags = IORESOURCE_MEM | IORESOURCE_MEM_64 | IORESOURCE_PREFETCH,
 };
 
-/* Where the BAR is on the bus */
+/* The BAR's address on the bus */
 static u64 bar_address(void)
 {
 	return bus_address ?: window.start;
 }
 
 /*
- * Is the BAR at its address from the beginning, as firmware leaves it? The kernel
- * would place it at a multiple of its size only, and take BAR 0 away.
+ * Does the BAR have its address from the beginning, as if firmware had assigned it?
+ * The kernel would assign only a multiple of the BAR's size, and would disable BAR 0.
  */
 static bool preset(void)
 {
@@ -146,7 +146,7 @@ static void fill_config(void)
 			config[PM / 4 + 1] = PCI_PM_CTRL_NO_SOFT_RESET;
 	}
 
-	/* the null capability, to go on from, if there is no serial number */
+	/* without a serial number, a null capability that points to the next one */
 	config[DSN / 4] = (u32)REBAR << 20;
 	if (serial) {
 		config[DSN / 4] |= 1 << 16 | PCI_EXT_CAP_ID_DSN;
@@ -154,7 +154,7 @@ static void fill_config(void)
 		config[DSN / 4 + 2] = upper_32_bits(serial);
 	}
 
-	/* Resizable BAR, of this size or half of it */
+	/* Resizable BAR: this size, or half of it */
 	config[REBAR / 4] = 1 << 16 | PCI_EXT_CAP_ID_REBAR;
 	config[REBAR / 4 + 1] = (size | size / 2) >> 16;
 	config[REBAR / 4 + 2] = ilog2(size >> 20) << 8 | 1 << 5 | BAR;
@@ -196,7 +196,10 @@ static int config_read(struct pci_bus *bus, unsigned int devfn, int where,
 	return PCIBIOS_SUCCESSFUL;
 }
 
-/* The mapping has the memory type that the driver has reserved. */
+/*
+ * Clear both ends of the memory. The mapping has to have the memory type that the
+ * driver has reserved.
+ */
 static void forget_memory(struct work_struct *work)
 {
 	void *memory = memremap(window.start, size, MEMREMAP_WC);
@@ -243,7 +246,7 @@ static struct pci_ops config_ops = {
 	.write = config_write,
 };
 
-/* In the target's BAR, or at the end of what the kernel maps. */
+/* Put the window into the target's BAR, or to the end of what the kernel can map. */
 static int place_window(void)
 {
 	resource_size_t limit = mhp_get_pluggable_range(true).end + 1;
@@ -267,7 +270,7 @@ static int place_window(void)
 	}
 	window.end = window.start + size - 1;
 
-	/* The CPU may have fewer address lines than that takes. */
+	/* The CPU may have too few address bits for this address. */
 	iomem_end = iomem_resource.end;
 	if (!target)
 		iomem_resource.end = max(iomem_end, window.end);
@@ -294,7 +297,7 @@ static void remove_window(void)
 	pci_dev_put(target_dev);
 }
 
-/* x86 keeps the domain and the node in a structure of its own. */
+/* x86 keeps the domain and the node in struct pci_sysdata. */
 static void place_bridge(struct pci_host_bridge *bridge)
 {
 #ifdef CONFIG_X86

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * wantsreset: a PCI driver that answers an error of its function with the wish
- * for a reset, as drivers of network cards do. It binds by driver_override.
+ * wantsreset: a PCI driver that asks for a reset if its function reports an error, as
+ * drivers of network cards do. It binds by driver_override.
  */
 #include <linux/module.h>
 #include <linux/pci.h>
