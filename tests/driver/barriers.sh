@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Barriers that no virtual machine misses: QEMU has no write-combining buffers. So
-# they are looked for in the module as it is installed.
+# Barriers in the driver's code. QEMU has no write-combining buffers, so no case in a
+# virtual machine would fail without them. These cases look for the instructions in the
+# installed module.
 # shellcheck shell=bash
 runs_in base
 
-# code FUNCTION...: as objdump shows it, an instruction or a relocation a line,
-# with the functions' names
+# code FUNCTION...: print the functions' code by objdump. Each line has an instruction or a
+# relocation.
 code() {
 	run "module=\$(modinfo -n iopmem_bus)
 		case \$module in
@@ -23,9 +24,9 @@ code() {
 		inside' <<<"$OUT"
 }
 
-# mb(), rmb() and wmb(), and a word of 32 bits that is read through a pointer, as
-# the label area's first one only is. x86 has no form of it without an offset for
-# two of the registers.
+# The instructions of mb(), rmb() and wmb(), and the one that reads a word of 32 bits through
+# a pointer. Only the label area's first word is read in this way. The offset 0x0 is there
+# since x86 cannot encode this instruction without an offset for two of the registers.
 case $ARCH in
 amd64)
 	mb=mfence rmb=lfence wmb=sfence
@@ -42,14 +43,14 @@ test_flush() {
 	shows "a flush drains the write-combining buffers before it reads from the BAR"
 	as_module
 	got=$(code iopmem_flush | grep -oE "$mb|iopmem_(check|answers)|$read_there" | xargs)
-	like "in iopmem_flush, before it calls what reads" "^$mb iopmem_(check|answers)" "$got"
+	like "in iopmem_flush, before it calls the function that reads" "^$mb iopmem_(check|answers)" "$got"
 	got=$(code iopmem_check iopmem_answers | grep -cE "$read_there")
 	is "reads of the label area's first word there" 1 "$got"
 }
 
 test_check() {
 	local got
-	shows "a flush reads the label area between its two looks at whether a label write goes on"
+	shows "a flush looks twice whether a label write is going on, and reads the label area between"
 	as_module
 	got=$(code iopmem_check iopmem_answers | grep -oE "$rmb|$read_there" | sed "s/.*[(\[].*/read/" | xargs)
 	is "around that read" "$rmb read $rmb" "$got"
@@ -57,9 +58,9 @@ test_check() {
 
 test_labels() {
 	local got
-	shows "a label write says that it goes on before it stores, and what it has stored is drained before it is compared"
+	shows "a label write notes that it is going on before it stores, and drains its stores before it compares"
 	as_module
-	# on arm64 a call has the function's name twice, with its relocation
+	# uniq, since on arm64 a call and its relocation both have the function's name
 	got=$(code iopmem_ctl iopmem_set_labels | grep -oE "$wmb|$mb|mem(cpy|cmp)|rep movs" | uniq | xargs)
 	like "before the stores, and before the comparison" "$wmb (memcpy|rep movs) $mb memcmp" "$got"
 }

@@ -2,7 +2,7 @@
 # Which BARs of a function become regions
 # shellcheck shell=bash
 
-# with_regions NAME: "BAR:size" of each region of the function
+# with_regions NAME: set OUT to "BAR:size" of each region of the function
 with_regions() {
 	run "cd /sys/bus/pci/devices/${F[$1]} && for r in ndbus*/region*; do echo \$(cat \$r/iopmem/bar):\$(cat \$r/size); done | sort | tr '\n' ' '"
 }
@@ -50,7 +50,8 @@ test_32bit() {
 	is "read back" "$text" "$OUT"
 }
 
-# pmr on|off: NVMe's Persistent Memory Region, BAR 4 of two_bars, by PMRCTL.EN
+# pmr on|off: switch NVMe's Persistent Memory Region on or off by PMRCTL.EN. It is BAR 4
+# of two_bars.
 pmr() {
 	local enable=0
 	[ "$1" = on ] && enable=1
@@ -60,7 +61,7 @@ pmr() {
 }
 
 test_pmr() {
-	shows "a BAR that was switched on by a register (NVMe's PMR) holds labels and data"
+	shows "a BAR that is switched on by a register (NVMe's PMR) holds labels and data"
 	new_text
 	blank pmr
 	load bars=4
@@ -68,7 +69,7 @@ test_pmr() {
 	attach two_bars
 	create two_bars raw
 	run "echo '$text' | dd of=$NODE bs=4096 conv=sync,fsync oflag=direct status=none"
-	is "at, from the start of the PMR's file" 0 "$(found "$text" "$DIR/pmr.bar")"
+	is "its offset in the PMR's file" 0 "$(found "$text" "$DIR/pmr.bar")"
 	is "index blocks in it" 2 "$(in_bar pmr NAMESPACE_INDEX)"
 	detach two_bars
 	attach two_bars
@@ -84,7 +85,7 @@ test_two_labelled() {
 	pmr on
 	load bars=2,4
 	attach two_bars
-	# BAR 4's region, and its dimm
+	# a namespace on BAR 4's region, and the name of its dimm
 	run "cd /sys/bus/pci/devices/${F[two_bars]}/ndbus*; region=\$(dirname \$(dirname \$(grep -l 4 region*/iopmem/bar)))
 		ndctl create-namespace -r \$region -m raw -n fourth >/dev/null && cut -d, -f1 \$region/mapping0"
 	dimm=$OUT
@@ -96,7 +97,7 @@ test_two_labelled() {
 }
 
 test_pmr_off() {
-	shows "while the PMR is off, QEMU drops what is written to it and answers zeros: creating a namespace fails and says why"
+	shows "while the PMR is off, QEMU drops writes and reads give zeros: creating a namespace fails and says why"
 	load bars=4
 	pmr off
 	attach two_bars
@@ -107,12 +108,13 @@ test_pmr_off() {
 }
 
 test_pmr_off_forgotten() {
-	shows "a label is forgotten between the look at it and the next: the command fails, and what is read of the card meanwhile is not taken for the label"
+	shows "if a label disappears between two looks at it, the command fails, and other bytes of the card are not taken for the label"
 	load bars=4
 	pmr off
 	attach two_bars
 	run "ndctl disable-region $(region_of two_bars)"
-	# It drops the label that the first look then finds.
+	# The PMR drops the label. memcmp() returns 0 once, so the first look finds it all
+	# the same.
 	run "insmod /usr/local/bin/failcall.ko func=memcmp
 		echo 'memcmp 0 1 [iopmem_bus]' >/sys/module/failcall/parameters/fail"
 	fails "set: EIO" "labelcmd set /dev/nmem0 0 16"
@@ -134,8 +136,8 @@ test_pmr_off_in_use() {
 	fails "fsync failed.*Input/output error" "dd if=/dev/zero of=$NODE bs=4K count=1 conv=fsync status=none"
 }
 
-# cmb VALUE: what the CMB, BAR 2 of two_bars, has in the words of 64 bits that binding
-# looks at
+# cmb VALUE: fill the words that binding looks at with VALUE, in the CMB, which is BAR 2 of
+# two_bars
 cmb() {
 	run "read -r start end _ < <(sed -n 3p /sys/bus/pci/devices/${F[two_bars]}/resource)
 		setpci -s ${F[two_bars]} COMMAND=2:2
@@ -147,7 +149,7 @@ cmb() {
 }
 
 test_one_of_ones() {
-	shows "of a function with a BAR that answers all ones and one that does not, the second is used"
+	shows "if one BAR of a function reads as all ones and another does not, the other is used"
 	blank pmr
 	pmr on
 	cmb 0xffffffffffffffff
@@ -164,7 +166,7 @@ test_one_of_ones() {
 runs_in base
 
 test_all_ones() {
-	shows "a BAR that answers all ones is named and skipped"
+	shows "a BAR that reads as all ones is named and skipped"
 	tr '\0' '\377' </dev/zero | dd of="$DIR/pair0.bar" bs=64M count=1 iflag=fullblock conv=notrunc status=none
 	load
 	run "echo iopmem >/sys/bus/pci/devices/${F[pair0]}/driver_override"
@@ -176,14 +178,14 @@ test_all_ones() {
 	is "with zeros in it" "2:$(((64 << 20) - 131072)) " "$OUT"
 }
 
-# ones SEEK COUNT: in pair0's BAR, in units of 128 KiB
+# ones SEEK COUNT: write ones into pair0's BAR. Both numbers are in units of 128 KiB.
 ones() {
 	tr '\0' '\377' </dev/zero | dd of="$DIR/pair0.bar" bs=128K seek="$1" count="$2" iflag=fullblock conv=notrunc status=none
 }
 
 test_ones_at_one_end() {
 	local at
-	shows "a BAR with ones at one end and something else at the other is used, with its labels if it has any"
+	shows "a BAR that has ones only at one end is used, with its labels if it has any"
 	blank pair0
 	ones 511 1
 	load
@@ -226,7 +228,7 @@ test_ones_at_one_end() {
 }
 
 test_high() {
-	shows "a BAR of 8 GiB above RAM and above 4 GiB: what is stored 5 GiB from its start is there"
+	shows "a BAR of 8 GiB above RAM and above 4 GiB keeps data that is 5 GiB from its start"
 	load
 	attach large
 	run "read -r start _ < <(sed -n 3p /sys/bus/pci/devices/${F[large]}/resource); echo \$((start >> 30))"
@@ -259,7 +261,7 @@ runs_in many
 
 test_many() {
 	local n
-	shows "1, 8 and 32 functions at once, probed in parallel, and all of them away again"
+	shows "1, 8 and 32 functions are bound at once, probed in parallel, and unbound again"
 	for n in 1 8 32; do
 		load
 		run "cd /sys/bus/pci/devices; i=0; for d in \$(grep -l 0x1af4 */vendor); do

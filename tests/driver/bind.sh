@@ -12,7 +12,7 @@ unbind_all() {
 }
 
 test_static_id() {
-	shows "the module's one alias is for the id 11f8:f115, and modprobe finds the module by it"
+	shows "the module's only alias is for the id 11f8:f115, and modprobe finds the module by it"
 	as_module
 	run "modprobe -R pci:v000011F8d0000F115sv00001234sd00005678bc05sc80i00"
 	is "module for that alias" iopmem_bus "$OUT"
@@ -64,7 +64,7 @@ test_ids() {
 	providers
 	like "with vendor:device" "iopmem-${F[card]}" "$OUT"
 	unlike "kernel log" "no function bound" "$(load_log)"
-	# as README.md says, by the bus's provider
+	# README.md names the region by the bus's provider, too
 	blank card
 	run "ndctl create-namespace -m fsdax -s 64M -b iopmem-${F[card]}; ndctl list -N -b iopmem-${F[card]}"
 	is "namespace on that function's bus" fsdax "$(field mode)"
@@ -83,7 +83,7 @@ test_ids() {
 
 test_ids_nonsense() {
 	local junk
-	shows "nonsense in ids= is named in the log, and the module does not load, nor does it bind by the ids before"
+	shows "nonsense in ids= is named in the log, the module does not load, and the ids before it bind nothing"
 	as_module
 	for junk in junk 1af4 1af4: :1110 : 1af4::1110 1af4:1110: 1af4:1110::0 1af4:zz 1af4:-1 \
 		10000:1110 11af4:1110 1af4:10000 1af4:11110 100000000:1110 1af4:100000000 \
@@ -104,7 +104,7 @@ test_ids_bounds() {
 	run "ls -d /sys/bus/pci/drivers/iopmem/0000:* 2>/dev/null | wc -l"
 	is "functions bound" 0 "$OUT"
 	run "rmmod iopmem_bus"
-	# class 0x050000, of which the mask looks at one bit
+	# the class is 0x050000, and the mask compares one bit of it
 	load ids=,1af4:1110:ffffffff:ffffffff:50000:40000
 	run "ls -d /sys/bus/pci/drivers/iopmem/0000:* | grep -c ${F[pair0]}"
 	is "ffffffff is any subsystem, and the mask is the last: the function is bound" 1 "$OUT"
@@ -113,7 +113,7 @@ test_ids_bounds() {
 }
 
 test_cached_ids() {
-	shows "cached= has the grammar of ids=: what is not of it keeps the module from loading, and 16 ids are the most"
+	shows "cached= has the grammar of ids=: the module does not load with anything else, nor with more than 16 ids"
 	as_module
 	fails "Invalid argument" "modprobe iopmem_bus cached=8086:1234,nonsense"
 	logged "iopmem_bus: cached=: \"nonsense\" is not vendor:device"
@@ -124,7 +124,7 @@ test_cached_ids() {
 }
 
 test_autoprobe() {
-	shows "with the nd bus's drivers_autoprobe off, the bus has its driver all the same, and unbinding leaves nothing; what ndctl enables, works"
+	shows "with the nd bus's drivers_autoprobe off, the bus has its driver all the same, unbinding leaves nothing, and a dimm and a region that ndctl enables work"
 	blank card
 	load
 	run "echo 0 >/sys/bus/nd/drivers_autoprobe"
@@ -148,7 +148,7 @@ test_autoprobe() {
 	is "bound again, mode" raw "$(field mode)"
 }
 
-# refused NAME PATTERN
+# refused FUNCTION PATTERN: binding has to fail, and the log has to say why
 refused() {
 	run "echo iopmem >/sys/bus/pci/devices/$1/driver_override"
 	fails "No such device" "echo $1 >/sys/bus/pci/drivers/iopmem/bind"
@@ -157,7 +157,7 @@ refused() {
 }
 
 test_refused() {
-	shows "a BAR that is too small, not prefetchable, not memory or absent is refused by its name"
+	shows "a BAR that is too small, not prefetchable or not memory is refused and named, and so is a function without BARs"
 	load
 	refused "${F[tiny]}" "BAR 2 \[mem .* 64bit pref\]: smaller than 4 MiB, skipped"
 	refused "${F[registers]}" "BAR 0 \[mem .*\]: not prefetchable, so reading it may have side effects, skipped"
@@ -166,12 +166,12 @@ test_refused() {
 	refused 0000:00:00.0 "no BAR that can be a region"
 	unlike "BARs that a function does not have" "iopmem 0000:00:00.0: BAR" "$(case_log)"
 	run "cat /sys/bus/pci/devices/${F[tiny]}/enable"
-	is "a refused function is left" "0" "$OUT"
+	is "a refused function's enable count" "0" "$OUT"
 }
 
 test_two_functions() {
 	local a b
-	shows "two functions whose BARs are closer than 128 MiB are both usable at once"
+	shows "two functions whose BARs are less than 128 MiB apart can be used at once"
 	blank pair0 pair1
 	load
 	attach pair0
@@ -250,7 +250,7 @@ test_unload_mounted() {
 }
 
 test_unbind_devdax() {
-	shows "unbinding under an open devdax mapping takes the mapping away: SIGBUS for who stores to it"
+	shows "unbinding under an open devdax mapping ends the mapping: a process that stores to it gets SIGBUS"
 	blank card
 	load
 	attach card
@@ -274,7 +274,7 @@ test_cacheable() {
 }
 
 test_cacheable_wanted() {
-	shows "with the card in cached= it is bound there"
+	shows "with the card in cached=, it is bound all the same"
 	load cached=1af4:1110
 	attach card
 	run "ndctl list -B"

@@ -1,31 +1,32 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# What QEMU has no device for, by a host bridge in software
-# (tests/helpers/softbridge): its one function has the driver's own id, and a
-# part of card's BAR as its BAR 2
+# Functions that no device of QEMU is like, by a host bridge in software
+# (tests/helpers/softbridge). Its only function has the driver's own id. Its BAR 2 is a part
+# of card's BAR.
 # shellcheck shell=bash
 runs_in base
 
 F[soft]=10000:00:00.0
-part=$((256 << 20))	# where in card's BAR
+part=$((256 << 20))	# offset of the part in card's BAR
 size=$((128 << 20))
 
-# bridge [PARAMETER...]: with nothing behind the BAR
+# bridge [PARAMETER...]: load softbridge. Without target= nothing is behind the BAR.
 bridge() {
 	run "insmod /usr/local/bin/softbridge.ko size=$size $*"
 }
 
-# with_card [PARAMETER...]: with memory behind it; the driver binds by itself
+# with_card [PARAMETER...]: load softbridge with memory behind the BAR. The driver binds by
+# itself.
 with_card() {
 	bridge "target=${F[card]} offset=$part $*"
 	settle
 }
 
-# attribute NAME: of the function's region
+# attribute NAME: an attribute of the function's region
 attribute() {
 	guest "cat /sys/bus/nd/devices/$(region_of soft)/$1"
 }
 
-# on_the_wire: what the function answers to, from its BAR's two registers
+# on_the_wire: the address that the function answers to, from its BAR's two registers
 on_the_wire() {
 	printf '%#x\n' $((0x$(setpci_soft 3)$(setpci_soft 2) & ~15))
 }
@@ -37,7 +38,7 @@ setpci_soft() {
 refused="bus and CPU address differ, so DMA would go elsewhere"
 
 test_address_refused() {
-	shows "behind a bridge with an offset, the kernel would give an initiator the CPU's address: the BAR is refused"
+	shows "a BAR behind a bridge with an address offset is refused, since the kernel would give an initiator the CPU's address"
 	blank card
 	load
 	bridge "target=${F[card]} offset=$part" bus_address=0x40000000
@@ -46,7 +47,7 @@ test_address_refused() {
 	fails "No such device" "echo ${F[soft]} >/sys/bus/pci/drivers/iopmem/bind"
 }
 
-# another PARAMETER...: the same memory, in another function
+# another PARAMETER...: replace the function by another one with the same memory
 another() {
 	run "rmmod softbridge"
 	with_card "$@"
@@ -55,12 +56,12 @@ another() {
 
 test_serial() {
 	local serial=0x0102030405060708 cookie none
-	shows "the serial number makes the cookie, whatever the slot; labels of a card with another one, or with none, are not taken"
+	shows "the cookie comes from the serial number and not from the slot; labels of a card with another serial number, or with none, are not used"
 	blank card
 	load
 	with_card serial=$serial
 	create soft devdax -s 64M -n kept
-	# as every version of the driver has to make it: labels hold it
+	# labels hold the cookie, so each version of the driver has to make the same one
 	cookie=0x1d262f3a06080a0e
 	is "cookie" $cookie "$(attribute set_cookie)"
 	another serial=0x0102030405060709
@@ -79,7 +80,7 @@ test_serial() {
 }
 
 test_beyond() {
-	shows "a BAR beyond what the kernel maps is named and refused"
+	shows "a BAR beyond the addresses that the kernel can map is named and refused"
 	load
 	bridge
 	logged "iopmem ${F[soft]}: BAR 2 .*: beyond what the kernel maps, have the firmware place it lower, skipped"
@@ -87,7 +88,7 @@ test_beyond() {
 }
 
 test_across() {
-	shows "a BAR that begins within what the kernel maps, and ends beyond it, is refused, too"
+	shows "a BAR that only begins within the addresses that the kernel can map is refused, too"
 	load
 	bridge within=$((size / 2)) bus_address=0x40000000
 	is "the BAR's registers" 0x40000000 "$(on_the_wire)"
@@ -108,7 +109,7 @@ test_smallest() {
 }
 
 test_io_bar() {
-	shows "a function with a BAR of I/O ports that has no address is bound all the same: only memory is enabled"
+	shows "a function whose BAR of I/O ports has no address is bound all the same, since only memory is enabled"
 	blank card
 	load
 	with_card io=1
@@ -120,7 +121,7 @@ test_io_bar() {
 
 test_numa() {
 	local n
-	shows "the region's NUMA node is the function's, be it one or none"
+	shows "the region has the function's NUMA node, or none if the function has none"
 	blank card
 	load
 	for n in -1 0; do
@@ -132,7 +133,7 @@ test_numa() {
 }
 
 test_autoload() {
-	shows "a function with the id 11f8:f115 makes udev load the module, which binds it"
+	shows "udev loads the module for a function with the id 11f8:f115, and the module binds it"
 	as_module
 	blank card
 	run "ls /sys/module"
@@ -152,10 +153,10 @@ test_unassigned() {
 }
 
 test_ivshmem_is_ram() {
-	shows "without a parameter ivshmem is known as RAM and mapped write-back, and a card beside it is not"
+	shows "without a parameter, ivshmem is known as RAM and mapped write-back, and another card is not"
 	as_module
 	blank card kept
-	# insmod does not read the kernel's command line
+	# insmod, since modprobe would read cached= from the kernel's command line
 	run "modprobe libnvdimm && insmod \$(modinfo -n iopmem_bus)"
 	with_card
 	attach kept
@@ -181,13 +182,13 @@ test_cached_beside_ivshmem() {
 	is "ivshmem's memory type" write-back "$OUT"
 }
 
-# gone 0|1: its configuration space answers all ones
+# gone 1|0: let the configuration space read as all ones, or as before
 gone() {
 	run "echo $1 >/sys/module/softbridge/parameters/gone"
 }
 
 test_gone() {
-	shows "a card whose configuration space answers all ones, where no label tells: fsync fails, it can be unbound and not be bound; back again, it has its data; with its memory off, fsync fails, too"
+	shows "without labels: if the configuration space reads as all ones, fsync fails, and the function can be unbound but not bound; once it is back, it has its data; with its memory off, fsync fails, too"
 	may_log '^Buffer I/O error on dev pmem[0-9.]*s?, logical block'	# udev's
 	blank card
 	load labels=0
@@ -211,7 +212,7 @@ test_gone() {
 
 test_label_does_not_tell() {
 	local what
-	shows "if the label area begins with zeros or ones, as memory that is gone may, fsync asks the configuration space; else it does not"
+	shows "if the label area begins with zeros or ones, as memory that is gone may read, fsync asks the configuration space; otherwise it does not"
 	may_log '^Buffer I/O error on dev pmem[0-9.]*s?, logical block'	# udev's
 	blank card
 	load
@@ -222,7 +223,7 @@ test_label_does_not_tell() {
 	for what in 000 377; do
 		gone 0
 		detach soft
-		# the first index block; the second is left
+		# overwrite only the first index block
 		head -c 256 /dev/zero | tr '\0' "\\$what" |
 			dd of="$DIR/card.bar" bs=128K seek=$(((part + size) / 131072 - 1)) conv=notrunc status=none
 		attach soft
@@ -234,7 +235,7 @@ test_label_does_not_tell() {
 }
 
 test_gone_in_use() {
-	shows "a card that is gone is unbound while a disk without DAX is open: who reads it gets nothing, and the removal does not wait for him"
+	shows "a card that is gone is unbound while a disk without DAX is open: a process that reads the disk gets nothing, and the removal does not wait for it"
 	may_log '^Buffer I/O error on dev pmem[0-9.]*s?, logical block'	# udev's
 	blank card
 	load
@@ -260,7 +261,7 @@ test_gone_in_use() {
 
 test_gone_mounted() {
 	local mode m=a
-	shows "so is one with file systems without DAX mounted: the removal does not wait for them, and they can be unmounted afterwards"
+	shows "a card that is gone is unbound while file systems without DAX are mounted: the removal does not wait for them, and they can be unmounted afterwards"
 	disks_fail
 	blank card
 	load
@@ -281,8 +282,7 @@ test_gone_mounted() {
 	gone 0
 }
 
-# turn WHAT: the function's memory answers that, and loses what is stored; "back":
-# it is again as it was
+# turn WHAT: replace the function's memory by ones, zeros or noise. "turn back" restores it.
 turn() {
 	local bar="$DIR/card.bar" blocks="bs=1M count=$((size >> 20))" at=$((part >> 20))
 	# shellcheck disable=SC2086 # two words
@@ -302,7 +302,7 @@ turn() {
 
 test_turned() {
 	local what
-	shows "memory that turns to ones, to zeros or to noise, and back: the first fsync says EIO, nothing is read with success from then on, and the data is there when the function is bound again"
+	shows "memory that turns to ones, to zeros or to noise, and back: the first fsync fails with EIO, all reads fail from then on, and the data is there when the function is bound again"
 	may_log 'Buffer I/O error on dev pmem[0-9.]*s?, logical block'
 	blank card
 	load
@@ -330,7 +330,7 @@ test_turned() {
 
 test_enabled_later() {
 	local raw devdax disk disks size=$((256 << 20))
-	shows "a namespace that is enabled after the failure cannot be read, however large, though the card answers again"
+	shows "a namespace that is enabled after the failure cannot be read, however large it is, even if the card answers again"
 	may_log '^Buffer I/O error on dev pmem[0-9.]*s?, logical block'	# udev's
 	blank card
 	load
@@ -346,9 +346,9 @@ test_enabled_later() {
 			ndctl disable-namespace \$n && ndctl enable-namespace \$n || exit
 		done; udevadm settle"
 	if [ "$KERNEL" = 6.1 ]; then
-		# finds no bad block in a range as large as a BAR
+		# 6.1 finds no bad block in a range as large as a BAR
 		logged "dax0.0: processes that map it still reach the card, end them"
-		is "times that it says so, the second for the new one" 2 "$(load_log | grep -c "dax0.0: processes that map it")"
+		is "times that it says so, once for each of the two" 2 "$(load_log | grep -c "dax0.0: processes that map it")"
 	else
 		disks="$devdax $raw"
 	fi
@@ -358,7 +358,7 @@ test_enabled_later() {
 		NODE=$(tail -n 1 <<<"$OUT")
 		fails "Input/output error" "dd if=$NODE of=/dev/null iflag=direct bs=4K count=1"
 	done
-	# the kernel keeps bad ranges for 128 MiB
+	# an entry of the kernel's list of bad ranges has at most 128 MiB, so look beyond
 	fails "Input/output error" "dd if=$NODE of=/dev/null iflag=direct bs=1M skip=150 count=1"
 	detach soft
 	attach soft
@@ -366,7 +366,7 @@ test_enabled_later() {
 }
 
 test_removed() {
-	shows "the whole bridge is removed below a raw namespace that is written to: it waits for the writer, nothing is left, and with the bridge again the data is there"
+	shows "the whole bridge is removed while a raw namespace is written to: the removal waits for the writer and leaves nothing, and with the bridge back the data is there"
 	may_log '^Buffer I/O error on dev pmem[0-9.]*s?, logical block'	# udev's
 	blank card
 	load
@@ -391,8 +391,8 @@ test_removed() {
 	is "with the bridge again" kept "$OUT"
 }
 
-# sleep_over PARAMETER...: suspend to RAM with a raw namespace in use, on a function
-# that can be put to sleep. What the guest says afterwards is in OUT.
+# sleep_over PARAMETER...: suspend to RAM, with a raw namespace on a function that can be
+# put into D3hot. OUT is what the guest says afterwards.
 sleep_over() {
 	blank card
 	load
@@ -400,7 +400,7 @@ sleep_over() {
 	create soft raw -s 64M
 	new_text
 	run "echo '$text' | dd of=$NODE bs=4096 conv=sync,fsync oflag=direct status=none"
-	# the folder shared with the host does not come back
+	# the folder that is shared with the host is gone after the suspend
 	run "cat >/tmp/sleep.sh <<-END
 			echo mem >/sys/power/state
 			cd /sys/module/softbridge/parameters
@@ -424,7 +424,7 @@ test_awake() {
 }
 
 test_awake_no_soft_reset() {
-	shows "so does one that forgets nothing (NoSoftReset)"
+	shows "suspend to RAM: a function that forgets nothing in D3hot (NoSoftReset) stays in D0, too"
 	sleep_over no_soft_reset=1
 	is "after that" "asleep 0 times fsync works $text" "$OUT"
 }
@@ -432,11 +432,11 @@ test_awake_no_soft_reset() {
 runs_in bars
 
 test_limit() {
-	shows "a BAR that ends exactly where what the kernel maps ends is used"
+	shows "a BAR that ends exactly at the last address that the kernel can map is used"
 	load
 	bridge within=$size
 	settle
 	is "the region's size" $((size - 131072)) "$(attribute size)"
-	is "it ends at the limit: the next is beyond" "$(printf '%#x' $(($(attribute resource) + size)))" \
+	is "it ends at the limit, where the next BAR is placed" "$(printf '%#x' $(($(attribute resource) + size)))" \
 		"$(guest "rmmod softbridge; insmod /usr/local/bin/softbridge.ko size=$size; sed -n '3s/ .*//p' /sys/bus/pci/devices/${F[soft]}/resource" | sed 's/0x0*/0x/')"
 }

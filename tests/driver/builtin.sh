@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# The driver built in. Also of a module: modprobe reads the kernel's command
-# line.
+# The driver's parameters on the kernel's command line. They are for a built-in driver, and
+# modprobe reads them for a module, too.
 # shellcheck shell=bash
 runs_in cmdline debug
 
@@ -9,7 +9,7 @@ test_parameters() {
 	shows "ids=, bars=, labels= and cached= on the kernel's command line"
 	blank card
 	if [ "$DRIVER" = y ]; then
-		# bound when there was no user space yet; blank only now
+		# it was bound before user space existed, so it is blank only now
 		is "bound at boot" 0 "$(guest "[ -e /sys/bus/pci/drivers/iopmem/${F[card]} ]; echo \$?")"
 	else
 		load
@@ -23,5 +23,5 @@ test_parameters() {
 	is "the region's size and BAR" "$((512 << 20)) 2" "$(tr '\n' ' ' <<<"$OUT" | sed 's/ $//')"
 	new_text
 	run "echo '$text' | dd of=/dev/pmem0 bs=4096 conv=sync,fsync oflag=direct status=none"
-	is "at, from the start of the BAR" 0 "$(found "$text" "$DIR/card.bar")"
+	is "its offset in the BAR" 0 "$(found "$text" "$DIR/card.bar")"
 }

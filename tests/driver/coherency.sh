@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# How the kernel and a program have the BAR mapped: by the kernel's own list
-# and by the page tables, which QEMU's monitor reads from outside.
+# How the kernel and programs map the BAR. The cases read the kernel's own list, and the
+# page tables by QEMU's monitor.
 #
-# WB is write-back, the one cacheable type here, WC write-combining, UC
-# uncached, UC- uncached unless an MTRR says write-combining.
+# WB is write-back, which is the only cacheable type here. WC is write-combining, UC is
+# uncached, and UC- is uncached unless an MTRR says write-combining.
 # shellcheck shell=bash
 
-# mtrr_at ADDRESS: the type by the MTRRs goes to MTRR. /proc/mtrr has the
-# ranges; the default for the rest is in IA32_MTRR_DEF_TYPE.
+# mtrr_at ADDRESS: set MTRR to the type that the MTRRs give that address. /proc/mtrr has the
+# ranges. IA32_MTRR_DEF_TYPE has the default for all other addresses.
 mtrr_at() {
 	run "modprobe msr && od -An -td8 -j $((0x2ff)) -N 8 /dev/cpu/0/msr; cat /proc/mtrr"
 	local default base size unit type rest
@@ -26,8 +26,8 @@ mtrr_at() {
 	esac
 }
 
-# effective PAT MTRR: what both together make (Intel SDM volume 3, "Effective
-# Memory Type Depends on MTRR, PAT...")
+# effective PAT MTRR: the memory type that results from both (Intel SDM volume 3,
+# "Effective Memory Type Depends on MTRR, PAT...")
 effective() {
 	case "$1 $2" in
 	"WB WB") echo WB ;;
@@ -37,13 +37,14 @@ effective() {
 	esac
 }
 
-# read_word xp|x ADDRESS: eight bytes of the guest's memory, as CPU 1 sees it
+# read_word xp|x ADDRESS: print eight bytes of the guest's memory, at a physical address (xp)
+# or at a virtual one of CPU 1 (x)
 read_word() {
 	hmp "$1 /1gx $(printf '0x%x' "$2")" 1 | sed -n 's/^[0-9a-f]*: \(0x[0-9a-f]*\).*/\1/p'
 }
 
-# walk ADDRESS: through the page tables that CPU 1 has now; sets PHYS, PAGE
-# (its size) and PAT (the type that its entry selects)
+# walk ADDRESS: walk the page tables that CPU 1 has now. Set PHYS to the physical address,
+# PAGE to the page's size, and PAT to the type that its entry selects.
 walk() {
 	local va=$(($1)) shift=39 regs entry types
 	regs=$(hmp "info registers" 1)
@@ -61,13 +62,13 @@ walk() {
 	PAT=${types[(entry >> (shift == 12 ? 7 : 12) & 1) << 2 | entry >> 3 & 3]}
 }
 
-# symbol NAME: a variable of the kernel
+# symbol NAME: print the value of a variable of the kernel
 symbol() {
 	run "awk '\$3 == \"$1\" { print \"0x\" \$1 }' /proc/kallsyms"
 	read_word x "$OUT"
 }
 
-# bar2 NAME: where it is, and its type by the MTRRs
+# bar2 NAME: set BAR_START, BAR_END and MTRR for the function's BAR 2
 bar2() {
 	run "sed -n 3p /sys/bus/pci/devices/${F[$1]}/resource"
 	read -r BAR_START BAR_END _ <<<"$OUT"
@@ -79,8 +80,8 @@ in_bar2() {
 	[ "$1" -ge "$BAR_START" ] && [ "$1" -le "$BAR_END" ]
 }
 
-# expect CACHED: what LIST, the kernel's list, and the mappings of BY_KERNEL and
-# BY_USER have to be, as "page table + MTRR = effective"
+# expect CACHED: set the types that have to be found. LIST is that of the kernel's list.
+# BY_KERNEL and BY_USER are those of mappings, as "page table + MTRR = effective".
 expect() {
 	case "$1 $MTRR" in
 	"0 "*) LIST=write-combining BY_KERNEL="WC + $MTRR = WC" ;;
@@ -88,20 +89,20 @@ expect() {
 	"1 UC") LIST=uncached-minus BY_KERNEL="UC- + UC = UC" ;;
 	esac
 	case $KERNEL in
-	# the latter has what make patch proposes to mm
+	# the debug kernels have the patch to mm that make patch proposes
 	6.* | debug*) BY_USER=$BY_KERNEL ;;
-	# a DAX page is inserted by its struct page, whatever the list says
+	# a DAX page is inserted by its struct page, which ignores the list
 	*) BY_USER="WB + $MTRR = $MTRR" ;;
 	esac
 }
 
-# mapped_as WHAT WANT: what walk has come to
+# mapped_as WHAT WANT: compare the types that walk has found
 mapped_as() {
 	is "$1" "$2" "$PAT + $MTRR = $(effective "$PAT" "$MTRR")"
 }
 
-# spin FILE SIZE: have a process map it and store on CPU 1; then walk to where
-# it says, until CPU 1 has this process's page tables
+# spin FILE SIZE: launch a process that maps the file and stores to it on CPU 1. Then walk
+# until CPU 1 has the page tables of this process.
 spin() {
 	local va pa
 	launch "taskset -c 1 mapcp spin $1 $2" 'grep -q physical $said'
@@ -116,8 +117,8 @@ spun() {
 	stop mapcp
 }
 
-# dax_page FILE SIZE PAGE: a program's mapping of the file or node, and the
-# kernel's of the same page
+# dax_page FILE SIZE PAGE: check a program's mapping of the file or node, and the kernel's
+# mapping of the same page
 dax_page() {
 	local pa
 	spin "$1" "$2"
@@ -131,14 +132,14 @@ dax_page() {
 	spun
 }
 
-# struct_pages: those of the page where the namespace begins are on the card
+# struct_pages: check that the struct page of the namespace's first page is on the card
 struct_pages() {
 	walk $(($(symbol vmemmap_base) + (BAR_START >> 12) * 64)) || bad "walk of the struct pages" "an entry" "none"
 	in_bar2 "$PHYS" || bad "address of the struct pages" "in the BAR" "$(printf '0x%x' "$PHYS")"
 	mapped_as "struct pages on the card" "WB + $MTRR = $MTRR"
 }
 
-# remapped COUNT: the mappings of the BAR that memremap() has made
+# remapped COUNT: check the mappings of the BAR that memremap() has made
 remapped() {
 	local va pa count=0
 	run "echo 1 >/proc/sys/kernel/kptr_restrict
@@ -154,7 +155,7 @@ remapped() {
 	[ $count = "$1" ] || bad "memremap()s of the BAR" "$1" "$count"
 }
 
-# file_system MOUNT_OPTIONS: on NODE, with room for pages of 2 MiB
+# file_system MOUNT_OPTIONS: make ext4 on NODE, so that files can have pages of 2 MiB
 file_system() {
 	run "mkfs.ext4 -q -F -b 4096 -E stride=512,stripe_width=512 $NODE && mount $1 $NODE /mnt/a &&
 		fallocate -l 64K /mnt/a/small && fallocate -l 4M /mnt/a/large"
@@ -167,7 +168,7 @@ dax_files() {
 	run "umount /mnt/a"
 }
 
-# no_dax: what a program maps is in the page cache
+# no_dax: check that a program's mapping is in the page cache, and not in the BAR
 no_dax() {
 	file_system
 	spin /mnt/a/large 4M
@@ -179,13 +180,13 @@ no_dax() {
 	logged "${NODE#/dev/}.*DAX unsupported by block device"
 }
 
-# in_list: the kernel's list has one type for the whole BAR
+# in_list: check that the kernel's list has one type for the whole BAR
 in_list() {
 	memtypes card
 	is "pat_memtype_list" "$LIST" "$OUT"
 }
 
-# bind_card CACHED LABELS MTRR: CACHED is 1 where ivshmem is known as RAM
+# bind_card CACHED LABELS MTRR: bind card. CACHED is 1 if ivshmem has to be known as RAM.
 bind_card() {
 	local ids=(none 1af4:1110)
 	blank card
@@ -217,7 +218,7 @@ modes() {
 	in_list
 }
 
-# labelless MTRR: as a card that is not RAM, and as one that is
+# labelless MTRR: check the mappings of a card that is not RAM, and of one that is
 labelless() {
 	local cached
 	for cached in 0 1; do
@@ -269,7 +270,7 @@ test_labelless_uncached() {
 runs_in bare slow
 
 test_bare() {
-	shows "no hypervisor, an MTRR makes the BAR uncached: it is used, and no mapping is cacheable"
+	shows "without a hypervisor, a BAR that an MTRR makes uncached is used, and no mapping is cacheable"
 	bar2 card
 	is "MTRRs before" WB "$MTRR"
 	run "printf 'base=0x%x size=0x%x type=uncachable' $BAR_START $((512 << 20)) >/proc/mtrr"

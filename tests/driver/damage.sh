@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# A label area that is torn, stale, random or hostile: what is there is told
-# from what is not, nothing is written, and ndctl init-labels repairs it.
+# A label area that is torn, stale, random or hostile. Only undamaged namespaces are shown,
+# binding writes nothing, and ndctl init-labels repairs the area.
 # shellcheck shell=bash
 runs_in base
 
 area=131072
 
-# A BAR with two namespaces and random data. Its copies: the whole BAR in
-# good, its label area in the guest's /host/area, and that area as it was with
-# one namespace only in older.
+# prepare: make a BAR with two namespaces and random data, and keep copies. The whole BAR is
+# in the file good, and its label area in the guest's /host/area. The file older has the
+# label area from when there was only one namespace.
 prepare() {
 	blank pair0
 	load
@@ -23,7 +23,7 @@ prepare() {
 	tail -c $area "$DIR/pair0.bar" >"$VM/share/area"
 }
 
-# put OFFSET: standard input into the label area
+# put OFFSET: write standard input into the label area
 put() {
 	dd of="$DIR/pair0.bar" bs=64K oflag=seek_bytes conv=notrunc status=none \
 		seek=$(($(stat -c %s "$DIR/pair0.bar") - area + $1))
@@ -33,9 +33,9 @@ make_good() {
 	dd if="$DIR/good" of="$DIR/pair0.bar" bs=1M conv=notrunc status=none
 }
 
-# damaged STATE WHAT [COMMAND...]: the BAR, made good before COMMAND damages
-# it, shows STATE, the names of the namespaces, "none" or "off" for a region
-# that cannot be enabled. With init-labels it is an empty region again.
+# damaged STATE WHAT [COMMAND...]: restore the BAR, and let COMMAND damage it. Then it has to
+# show STATE: the names of the namespaces, "none", or "off" for a region that cannot be
+# enabled. After init-labels it has to be an empty region.
 damaged() {
 	local want=$1 what=$2
 	shift 2
@@ -60,7 +60,7 @@ damaged() {
 	saw "$what: $want; repaired"
 }
 
-# torn AT...: the second half of what is there
+# torn AT...: zero the second half of the index blocks or labels at these offsets
 torn() {
 	local at
 	for at in "$@"; do
@@ -68,7 +68,8 @@ torn() {
 	done
 }
 
-# unsigned AT...: the first half of these index blocks, where the signature is
+# unsigned AT...: zero the first half of the index blocks at these offsets, which has the
+# signature
 unsigned() {
 	local at
 	for at in "$@"; do
@@ -95,7 +96,7 @@ forged() {
 	put 0 <"$VM/share/forged"
 }
 
-# forge STATE FIELD=VALUE...
+# forge STATE FIELD=VALUE...: set these fields, with right checksums
 forge() {
 	local want=$1
 	shift
@@ -103,21 +104,21 @@ forge() {
 }
 
 test_torn() {
-	shows "index blocks and a label torn, label area stale or random: the namespaces of the index that is good, or none"
+	shows "with torn index blocks, a torn label, or a stale or random label area, the namespaces are those of the undamaged index block, or none"
 	prepare
 	damaged "first second" "first index block torn" torn 0
 	damaged "first second" "second index block torn" torn 256
 	damaged "first second" "first index block torn, with its signature" unsigned 0
 	damaged "first second" "second index block torn, with its signature" unsigned 256
 	damaged "none" "both torn" torn 0 256
-	# its slot is the second
+	# the first namespace's label is in the second slot
 	damaged "second" "label of the first namespace torn" torn 768
 	damaged "first" "the whole area older" stale $area
 	make_good
 	stale $area
 	attach pair0
 	create pair0 raw -s 32M -n third
-	saw "the space of what the older area does not know is free"
+	saw "the space of the namespace that the older area does not know is free"
 	detach pair0
 	damaged "first second" "the first index block older" stale 256
 	damaged "none" "random bytes" random_bytes
@@ -125,7 +126,8 @@ test_torn() {
 	damaged "none" "random bytes with both signatures" random_signed
 }
 
-# labelled_with WHAT [AT]: with the index block there zeroed, the BAR is labelled
+# labelled_with WHAT [AT]: zero the index block at AT. The BAR still has to count as
+# labelled.
 labelled_with() {
 	make_good
 	[ -z "$2" ] || head -c 256 /dev/zero | put "$2"
@@ -137,7 +139,7 @@ labelled_with() {
 }
 
 test_second_index() {
-	shows "either index block makes a BAR a labelled one, whatever lies at its start: here the stale info block of a label-less namespace"
+	shows "either index block is enough for a BAR to be labelled, even if the stale info block of a label-less namespace is at its start"
 	blank pair0
 	load labels=0
 	attach pair0
@@ -151,7 +153,7 @@ test_second_index() {
 	labelled_with "the second index block" 0
 	labelled_with "the first index block" 256
 	unlike "kernel log" "holds a label-less namespace|has no labels" "$(case_log)"
-	# without either, the stale info block is believed
+	# without any index block, the stale info block counts
 	make_good
 	head -c 512 /dev/zero | put 0
 	dd if="$DIR/stale" of="$DIR/pair0.bar" bs=4K seek=1 conv=notrunc status=none
@@ -161,8 +163,8 @@ test_second_index() {
 
 runs_in base slow
 
-# Not here: index.nslot=0. Reading available_slots of the dimm, libnvdimm then
-# warns, ("we ate our last label?", dimm_devs.c).
+# index.nslot=0 is left out. With it, libnvdimm warns when the dimm's available_slots are
+# read ("we ate our last label?", dimm_devs.c).
 test_index() {
 	shows "index blocks with correct checksums and hostile fields"
 	prepare
@@ -179,12 +181,11 @@ test_index() {
 	forge off index.free=0
 }
 
-# Not here: label.lbasize=12345, of which libnvdimm warns when the namespace is
-# enabled ("unsupported sector size", namespace_devs.c), and label.name=65, a
-# name with no end, behind which libnvdimm's alt_name shows what is next in
-# the kernel's memory.
+# Two values are left out. With label.lbasize=12345, libnvdimm warns when the namespace is
+# enabled ("unsupported sector size", namespace_devs.c). With label.name=65, the name has
+# no end, and libnvdimm's alt_name shows the kernel's memory behind it.
 test_label() {
-	shows "labels with correct checksums and hostile fields: skipped, or the region is off"
+	shows "labels with correct checksums and hostile fields are skipped, or the region is off"
 	prepare
 	forge first label1.dpa=0x3fe0000
 	forge off label1.dpa=0

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Each call of the driver's that can fail, fails once (tests/helpers/failcall).
-# Binding or loading then fails with its error, nothing is left, and the next time
-# it works.
+# Each of the driver's calls that can fail fails once (tests/helpers/failcall). Then binding
+# or loading fails with its error and leaves nothing, and the next attempt works.
 # shellcheck shell=bash
 
 bind=/sys/bus/pci/drivers/iopmem/bind
 unbind=/sys/bus/pci/drivers/iopmem/unbind
 failcall=/sys/module/failcall/parameters
-# x86 alone reserves memory types
+# only x86 reserves memory types
 memtypes=/sys/kernel/debug/x86/pat_memtype_list
 [ "$ARCH" = amd64 ] || memtypes=/dev/null
 functions=kmalloc_node_trace,__kmalloc_cache_node_noprof,pci_enable_device_mem,cc_platform_has
@@ -15,8 +14,8 @@ functions+=,pci_device_is_present,memremap,arch_io_reserve_memtype_wc
 functions+=,__request_region,device_attach,device_add
 functions+=,nvdimm_bus_register,bus_register_notifier,__nvdimm_create,nvdimm_pmem_region_create
 
-# ready_for NAME REGIONS [PARAMETER...]: the module is loaded, and what follows is
-# about that function. /tmp/left prints what an attempt to bind it has left.
+# ready_for NAME REGIONS [PARAMETER...]: load the module, and prepare for binding that
+# function. The guest's script /tmp/left prints what an attempt to bind it has left.
 ready_for() {
 	NAME=$1 REGIONS=$2
 	load "${@:3}"
@@ -42,9 +41,9 @@ ready_for() {
 		END"
 }
 
-# broken ERROR FUNCTION VALUE [N [CALLER]]: while the Nth call of FUNCTION, of the
-# driver's or of another CALLER, returns VALUE, binding ends with ERROR, "bound" if
-# there is none. Then it works.
+# broken ERROR FUNCTION VALUE [N [CALLER]]: let the Nth call of FUNCTION return VALUE, if
+# the driver or another CALLER calls it. Then binding has to end with ERROR, or with
+# "bound" if it succeeds. The next attempt has to work.
 broken() {
 	run "echo '$2 $3 ${4:-1} ${5:-[iopmem_bus]}' >$failcall/fail || exit
 		error=\$({ echo ${F[$NAME]} >$bind; } 2>&1) && error=bound
@@ -57,21 +56,21 @@ broken() {
 	is "$2, call ${4:-1}: failures, error, what is left, regions then" "1 $1 $REGIONS" "$(xargs <<<"$OUT")"
 }
 
-# usable: bound again, the first region takes a namespace
+# usable: bind again, and make a namespace on the first region
 usable() {
 	run "rmmod failcall; udevadm control --start-exec-queue; echo 0 >/sys/kernel/rcu_expedited"
 	attach "$NAME"
 	run "ndctl create-namespace -r \$(ls -d /sys/bus/pci/devices/${F[$NAME]}/ndbus*/region* | sed -n '1s,.*/,,p') -m raw"
 	is "bound afterwards, a namespace" raw "$(field mode)"
-	# two_bars' is in no file that the next case could blank
+	# the CMB of two_bars is not a file, so no later case could blank it
 	run "ndctl destroy-namespace -f all"
 	detach "$NAME"
 	run "bash /tmp/left"
 	is "unbound, left" "" "$OUT"
 }
 
-# encrypts: a machine that encrypts memory is refused. Later kernels do not let a
-# probe into the function that tells of one.
+# encrypts: a machine that encrypts memory has to be refused. Kernels after 6.1 allow no
+# kprobe in cc_platform_has().
 encrypts() {
 	[ "$KERNEL" = 6.1 ] || {
 		saw "not on this kernel: a machine that encrypts memory"
@@ -84,7 +83,7 @@ encrypts() {
 runs_in base
 
 test_bind() {
-	shows "what the driver calls while it binds fails: the error, a function left disabled, no reservation, no nvdimm device; the next bind works"
+	shows "if a call of the driver fails while it binds, its error is returned, the function is disabled, no reservation and no nvdimm device is left, and the next bind works"
 	blank cut
 	ready_for cut 1
 	broken "Cannot allocate memory" kmalloc_node_trace,__kmalloc_cache_node_noprof 0
@@ -112,7 +111,7 @@ test_bind() {
 }
 
 test_bind_cached() {
-	shows "memory that is encrypted is in the way of a card that is RAM, too"
+	shows "a machine that encrypts memory is refused for a card that is RAM, too"
 	[ "$KERNEL" = 6.1 ] || skip "the kernel lets no probe into cc_platform_has()"
 	blank cut
 	ready_for cut 1 cached=1af4:1110
@@ -120,7 +119,8 @@ test_bind_cached() {
 	usable
 }
 
-# not_loaded ERROR FUNCTION VALUE PARAMETER...: loading ends with ERROR
+# not_loaded ERROR FUNCTION VALUE PARAMETER...: loading has to end with ERROR, and the next
+# attempt has to work
 not_loaded() {
 	local error=$1 func=$2 value=$3
 	shift 3
@@ -135,7 +135,7 @@ not_loaded() {
 }
 
 test_load() {
-	shows "what the driver calls while it is loaded fails: the error, no driver, no module; the next time it loads"
+	shows "if a call of the driver fails while it is loaded, its error is returned, no driver and no module is left, and the next attempt works"
 	as_module
 	run "insmod /usr/local/bin/failcall.ko func=__pci_register_driver,pci_add_dynid"
 	not_loaded "Cannot allocate memory" __pci_register_driver -12
@@ -146,7 +146,7 @@ test_load() {
 runs_in bars
 
 test_second() {
-	shows "the same calls fail for the second of two BARs: nothing is left of the first"
+	shows "if the same calls fail for the second of two BARs, nothing is left of the first"
 	blank pmr
 	ready_for two_bars 2
 	broken "Cannot allocate memory" memremap 0 3
@@ -158,11 +158,10 @@ test_second() {
 
 runs_in bare
 
-# Without a hypervisor, the driver looks whether a write-back mapping would be
-# cacheable.
+# Without a hypervisor, the driver tests whether a write-back mapping would be cacheable.
 test_cacheable() {
 	local start
-	shows "where it cannot be told whether a BAR is cacheable, it is not used; looking reserves nothing"
+	shows "a BAR is not used if the test for a cacheable mapping fails, and the test leaves no reservation"
 	blank card
 	run "sed -n '3s/ .*//p' /sys/bus/pci/devices/${F[card]}/resource"
 	start=$((OUT))

@@ -1,22 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Memory that cannot be had: the nth allocation fails, for n = 1, 2, 3 ... until
-# an operation wants fewer than n
+# Allocations that fail: the nth allocation of an operation fails, for n = 1, 2, 3 ... until
+# the operation makes fewer than n
 # shellcheck shell=bash
 runs_in base debug
 
 bind=/sys/bus/pci/drivers/iopmem/bind
 unbind=/sys/bus/pci/drivers/iopmem/unbind
 
-# prepare: a failure is told in the log, with its stack
+# prepare: let the kernel log each failure with its stack, and begin a new list of places
 prepare='
 	cd /sys/kernel/debug/failslab && echo 2 >verbose && echo N >ignore-gfp-wait &&
 		cd ../fail_page_alloc && echo 2 >verbose && echo 0 >min-order && cd / || exit
 	printf "iopmem-%s\n" each: >/dev/kmsg'
 
-# each WHAT COMMAND CLEAN [END]: COMMAND with each of its own thread's
-# allocations failing once, and CLEAN after each. COMMAND says "point taken" or
-# "no point"; with the latter it has to end with END, or to succeed. Objects and
-# pages apart: how many pages the objects take is never the same.
+# each WHAT COMMAND CLEAN [END]: run COMMAND once for each allocation of its own thread,
+# which fails, and run CLEAN after each. COMMAND prints "point taken", or "no point" if no
+# allocation has failed. With "no point" it has to succeed, or to end with END. Objects and
+# pages fail in separate rounds, since the number of pages that objects take varies.
 each() {
 	GUEST_SECONDS=3600 run "
 		$prepare
@@ -45,14 +45,14 @@ each() {
 			taken=\$((taken + n - 1))
 		done
 		echo \$taken points taken\${ends:+:} \$(printf '%s\n' \$ends | sort | uniq -c | sed -n 's/^ *\([0-9]*\) \([A-Za-z].*\)/\1 \2,/p')"
-	# what is refused at once may want none
+	# an operation that is refused at once may make no allocation
 	like "$1" "^[${4:+0}1-9][0-9]* points taken" "$OUT"
 	figure "failed allocations: $1" "${OUT%% *}" "clean"
 	places
 }
 
-# places: sets PLACES to what the driver has called when an allocation failed,
-# "COUNT FUNCTION+OFFSET calls FUNCTION", by the stacks in the log
+# places: set PLACES to the driver's calls in which an allocation failed, as "COUNT
+# FUNCTION+OFFSET calls FUNCTION". They come from the stacks in the log.
 places() {
 	PLACES=$(case_log | sed 's/^\[ *[0-9.]*\] *//' | awk '
 		/^iopmem-each:/ { split("", count) }
@@ -69,7 +69,7 @@ places() {
 	[ -z "$PLACES" ] || while read -r; do saw "in $REPLY"; done <<<"$PLACES"
 }
 
-# failed_in CALLEE...: each of these calls of the driver's has failed
+# failed_in CALLEE...: an allocation has to have failed in each of these calls of the driver
 failed_in() {
 	local c
 	for c in "$@"; do
@@ -77,24 +77,25 @@ failed_in() {
 	done
 }
 
-# none_left NAME: the function is bound to nothing, nothing is reserved, and
-# nobody holds the module
+# none_left NAME: print a command that succeeds if the function is not bound, nothing is
+# reserved, and the module is not in use
 none_left() {
 	echo "[ ! -e /sys/bus/pci/devices/${F[$1]}/driver ] && ! ls /sys/bus/nd/devices | grep . && ! grep iopmem /proc/iomem && grep -x 0 /sys/module/iopmem_bus/refcnt >/dev/null"
 }
 
-# bound NAME: by the driver, with a region
+# bound NAME: print a command that succeeds if the function is bound and has a region
 bound() {
 	echo "cat /sys/bus/nd/devices/ndbus*/wait_probe >/dev/null && [ -e /sys/bus/pci/drivers/iopmem/${F[$1]} ] && ls -d /sys/bus/pci/devices/${F[$1]}/ndbus*/region* >/dev/null"
 }
 
-# unbound in the moment; libnvdimm's own threads may still be at it
+# unbind_if_bound NAME: print a command that unbinds the function. It waits before for
+# libnvdimm's threads, which may still be probing.
 unbind_if_bound() {
 	echo "[ ! -e /sys/bus/pci/drivers/iopmem/${F[$1]} ] || { cat /sys/bus/nd/devices/ndbus*/wait_probe >/dev/null; echo ${F[$1]} >$unbind; }"
 }
 
-# bindable NAME: with the module loaded, blank, by its driver_override. The
-# kernel has a function of no node probed by the thread that asks for it.
+# bindable NAME: prepare a blank function for binding, with the module loaded. It gets no
+# NUMA node, since then the kernel probes it in the thread that asks for it.
 bindable() {
 	blank "$1"
 	load
@@ -104,15 +105,15 @@ bindable() {
 test_probe() {
 	shows "each allocation of a probe fails once: nothing is left, and the next bind works"
 	bindable cut
-	# the next bind is the next round's, which gets further by one
+	# the next round binds again, and gets one allocation further
 	each "probe" "failnth write $bind ${F[cut]}" "$(unbind_if_bound cut) && $(none_left cut)"
 	failed_in iopmem_probe arch_io_reserve_memtype_wc memremap __request_region \
 		nvdimm_bus_register __nvdimm_create nvdimm_pmem_region_create
 	run "echo ${F[cut]} >$bind && $(bound cut)"
 }
 
-# only_in SYMBOL: allocations fail in what this function of the kernel has called,
-# whoever calls it, as "interval" and "times" say, until anywhere
+# only_in SYMBOL: print a command after which allocations fail below this function of the
+# kernel, in any thread. "interval" and "times" say which. anywhere ends that.
 only_in() {
 	echo "
 		cd /sys/kernel/debug/failslab
@@ -131,13 +132,13 @@ anywhere() {
 }
 
 test_threads() {
-	shows "so do those of the threads in which libnvdimm probes regions and namespaces"
+	shows "each allocation of the threads in which libnvdimm probes regions and namespaces fails once: nothing is left, and the next bind works"
 	bindable cut
-	# who listens changes how many allocations an event takes
+	# a listener for events changes the number of allocations
 	udev_off
-	# The kernel counts the matching allocations and fails each
-	# interval-th. It starts at 0, does not count while the interval is
-	# less than 2, and has counted 2 + ... + (n - 1) before the round n.
+	# The kernel counts the matching allocations, and fails each interval-th. The count
+	# starts at 0, and stays while the interval is less than 2. Before round n it is
+	# 2 + ... + (n - 1), which gives this interval.
 	GUEST_SECONDS=3600 run "
 		$prepare
 		$(only_in async_run_entry_fn)
@@ -162,7 +163,7 @@ test_threads() {
 }
 
 test_bus() {
-	shows "where libnvdimm never gets the memory to bind its bus, binding fails; with memory it works"
+	shows "binding fails if libnvdimm gets no memory to bind its bus, and works once there is memory"
 	bindable cut
 	fails "No such device or address" "
 		$prepare
@@ -178,7 +179,7 @@ test_bus() {
 }
 
 test_remove() {
-	shows "each allocation of a removal fails once: the removal is whole, and the next bind works"
+	shows "each allocation of a removal fails once: the removal is complete, and the next bind works"
 	blank cut
 	load
 	attach cut
@@ -191,7 +192,7 @@ test_remove() {
 
 test_labels() {
 	local c
-	shows "each allocation of each label command fails once: the command is whole or fails"
+	shows "each allocation of each label command fails once: the command is complete or fails"
 	blank cut
 	load
 	attach cut
@@ -199,13 +200,13 @@ test_labels() {
 	for c in "size /dev/nmem0" "get /dev/nmem0 0 131072" "set /dev/nmem0 0 131072"; do
 		each "$c" "labelcmd $c" "$(bound cut) && labelcmd ${c/set/get} >/dev/null"
 	done
-	# a vendor's, and one that there is not
+	# 9 is for vendors' commands, and 8 does not exist
 	for c in 9 8; do
 		each "other $c" "labelcmd other /dev/nmem0 $c" "$(bound cut)" ENOTTY
 	done
 }
 
-# parse PARAMETERS [END]: load the module with them
+# parse PARAMETERS [END]: load the module with these parameters
 parse() {
 	each "$1" "failnth load $module '$1'" "
 		[ ! -d /sys/module/iopmem_bus ] || rmmod iopmem_bus
@@ -214,13 +215,13 @@ parse() {
 
 test_parameters() {
 	local module
-	shows "each allocation of loading the module with parameters fails once: it is loaded or not there"
+	shows "each allocation of loading the module with parameters fails once: the module is loaded completely or not at all"
 	run "modinfo -n iopmem_bus"
 	module=$OUT
-	# who listens changes how many allocations an event takes, and so the
-	# count may step over one of the driver's
+	# a listener for events changes the number of allocations, so the count could skip one
+	# of the driver's
 	udev_off
-	# ids that nothing here has
+	# no function here has these ids
 	parse "ids=abcd:ef01,1234:5678:9abc bars=2,4-5 labels=0 cached=1af4:1110"
 	failed_in __pci_register_driver pci_add_dynid
 	parse "bars=2-9" ERANGE

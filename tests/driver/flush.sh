@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# A flush reaches the function, or fails
+# A flush reaches the card, or fails
 # shellcheck shell=bash
 runs_in base
 
-# Cut the power of the slot that a function is in, with nothing to tell the
-# kernel. In Slot Control (PCIe base specification 7.5.3.10), Power Controller
-# Control off and Power Indicator Control off.
+# cut_power NAME: cut the power of the function's slot, so that the kernel does not notice.
+# This sets Power Controller Control and Power Indicator Control in Slot Control (PCIe base
+# specification 7.5.3.10) to off.
 cut_power() {
 	local port
 	port=$(port_of "$1")
@@ -19,7 +19,7 @@ cut_power() {
 
 test_gone() {
 	local raw
-	shows "once the function is gone, fsync says EIO, and so do the label commands; unbinding still works"
+	shows "once the function is gone, fsync and label commands fail with EIO, and unbinding still works"
 	disks_fail
 	blank cut
 	load
@@ -27,13 +27,13 @@ test_gone() {
 	create cut raw -s 16M
 	raw=$NODE
 	create cut fsdax -s 32M
-	# a journal commits by itself after some seconds, and what fails then has
-	# stores end in SIGBUS before any fsync
+	# Without a journal. It would commit by itself after some seconds, that would fail,
+	# and stores would then end in SIGBUS before any fsync.
 	run "mkfs.ext4 -q -F -b 4096 -O ^has_journal $NODE && mount -o dax $NODE /mnt/a && fallocate -l 64K /mnt/a/file && sync"
 	run "dd if=/dev/zero of=$raw bs=4K count=1 conv=fsync status=none && echo fsync: 0"
 	is "before" "fsync: 0" "$OUT"
 	run "rm -f /tmp/go; mkfifo /tmp/go"
-	# open for both, so that it has no end
+	# the fifo is open for writing too, so that reading it does not end
 	launch "mapcp dirty /mnt/a/file 64K <>/tmp/go" 'grep -q mapped $said'
 	cut_power cut
 	fails "fsync failed.*Input/output error" "dd if=/dev/zero of=$raw bs=4K count=1 conv=fsync status=none"
@@ -54,9 +54,9 @@ test_gone() {
 
 runs_in bars
 
-# accesses COMMAND: in the guest, with QEMU saying of each access to the CMB, BAR
-# 2, what it was: a line for each, "data" or "labels", "read" or "write", and the
-# number of bytes. In OUT, what the command has said.
+# accesses COMMAND: run it in the guest, while QEMU traces each access to the CMB, which is
+# BAR 2. $work/accesses gets a line for each: "data" or "labels", "read" or "write", and the
+# number of bytes. OUT is the command's output.
 accesses() {
 	local start end seen what at bytes part said
 	run "udevadm settle; read -r start end _ < <(sed -n 3p /sys/bus/pci/devices/${F[two_bars]}/resource); echo \$((start)) \$((end))"
@@ -75,8 +75,8 @@ accesses() {
 		done >"$work/accesses"
 }
 
-# traced COMMAND: in OUT, in order, "stores" to the data and "reads" from the label
-# area
+# traced COMMAND: run it, and set OUT to the order of "stores" to the data and "reads" from
+# the label area
 traced() {
 	accesses "$1"
 	OUT=$(sed -n 's/^data write .*/stores/p; s/^labels read .*/reads/p' "$work/accesses" | uniq | xargs)
@@ -99,7 +99,7 @@ test_few_reads() {
 }
 
 test_read_back() {
-	shows "fsync makes the driver read from the BAR after the last store, seen from QEMU; without it nothing is read"
+	shows "by QEMU's trace, fsync makes the driver read from the BAR after the last store, and without fsync nothing is read"
 	load bars=2
 	attach two_bars
 	create two_bars raw -s 16M

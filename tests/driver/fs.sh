@@ -3,7 +3,7 @@
 # shellcheck shell=bash
 runs_in base
 
-# one MKFS CHECK
+# one_fs MKFS CHECK: try a file system on card
 one_fs() {
 	blank card
 	load

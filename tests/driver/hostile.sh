@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Nonsense from a card, from a program and from an administrator: label areas,
-# info blocks and BTTs, ioctls, configuration space, sysfs. COUNT=, SEED= and
-# FIRST= choose another number of runs, another seed, and where to begin.
+# Nonsense from a card, from a program and from an administrator: label areas, info blocks
+# and BTTs, ioctls, configuration space, sysfs. COUNT= is the number of runs, SEED= the seed
+# of the random numbers, and FIRST= the run to begin with.
 # shellcheck shell=bash
 
 area=131072
 
-# runs DEFAULT: how many, with which seed. make check has the same each time, so
-# that it fails for what was changed; make torture looks for more.
+# runs DEFAULT: set the number of runs and the seed. make check uses the same seed each time,
+# so that only a change can make it fail. make torture uses a new one.
 runs() {
 	N=${COUNT:-$1}
 	[ -n "$TORTURE" ] || SEED=${SEED:-1}
@@ -16,8 +16,8 @@ runs() {
 	saw "SEED=$SEED FIRST=$FIRST COUNT=$N"
 }
 
-# quick: udev away, grace periods short, and on the console no more than
-# warnings. Its opposite is slow_again.
+# quick: save time. End udev, shorten RCU's grace periods, and print only warnings to the
+# console. slow_again undoes that.
 quick() {
 	run "modprobe -a nd_pmem nd_btt device_dax dax_pmem"
 	udev_off
@@ -29,26 +29,26 @@ slow_again() {
 	udev_on
 }
 
-# program SECONDS COMMAND: it has to succeed, within SECONDS of an idle machine;
-# its output is in OUT
+# program SECONDS COMMAND: run a command that has to succeed. SECONDS is its deadline on an
+# idle machine. Its output is in OUT.
 program() {
 	local rc=0
 	OUT=$(guest_slow $(($1 * PACE)) "$2" 2>&1) || rc=$?
 	[ "$rc" = 0 ] || bad "$2" "to succeed" "exit status $rc, $OUT"
 }
 
-# number NAME: of the last line of OUT
+# number NAME: a number of the last line of OUT
 number() {
 	sed -n "s/^seed.* $1 \([0-9.]*\).*/\1/p" <<<"$OUT"
 }
 
-# some NAME: at least one was
+# some NAME: that number has to be more than 0
 some() {
 	[ "$(number "$1")" -gt 0 ] || bad "$1" "some" "$(number "$1")"
 }
 
-# label_area VERSION: what there is to mutate, a recorded one (see versions.sh),
-# as a file for the guest
+# label_area VERSION: make a file for the guest of a recorded label area (see versions.sh).
+# Mutations begin with it.
 label_area() {
 	local at bytes
 	truncate -s $area "$VM/share/area-$1"
@@ -61,12 +61,12 @@ label_area() {
 	done <"$top/tests/data/labels-$1"
 }
 
-# data_of NAME: a checksum of what is not the label area
+# data_of NAME: a checksum of the BAR without the label area
 data_of() {
 	head -c -$area "$DIR/$1.bar" | sha256sum
 }
 
-# labels DEFAULT
+# labels DEFAULT: try that many label areas
 labels() {
 	local before n
 	runs "$1"
@@ -96,20 +96,21 @@ labels() {
 runs_in base
 
 test_labels() {
-	shows "200 hostile label areas: bound, listed, a namespace created and deleted, unbound; nothing overlaps, nothing else is written"
+	shows "200 hostile label areas are bound, listed and unbound, and a namespace is created and deleted; no namespaces overlap, and no other byte is written"
 	labels 200
 }
 
-# Without room for it in the mutating program this ends with "buffer overflow".
+# The program hostile needs room for such a label. Without it, it ends with "buffer
+# overflow".
 test_labels_last_slot() {
-	shows "the same with ten areas, one of which has a label of 256 bytes in the last slot for 128"
+	shows "the same with ten areas, one of which has a label of 256 bytes in the last slot for 128 bytes"
 	SEED=${SEED:-699458176} FIRST=${FIRST:-1370} labels 10
 }
 
 runs_in base torture
 
 test_labels_many() {
-	shows "the same with 10000"
+	shows "the same with 10000 label areas"
 	labels 10000
 }
 
@@ -117,7 +118,7 @@ runs_in base
 
 # On 6.1 such an index makes libnvdimm write beyond its copy of the label area.
 test_labels_off() {
-	shows "a label area that harms libnvdimm of 6.1 is not read with labels=0; the region is one namespace without labels"
+	shows "with labels=0, a label area that harms libnvdimm of 6.1 is not read; the region is one namespace without labels"
 	label_area 1.2
 	blank recorded
 	run "labelforge index.nslot=0x10001fe index.free=0xff </host/area-1.2 >/host/forged"
@@ -133,8 +134,8 @@ test_labels_off() {
 		"$(tail -c $area "$DIR/recorded.bar" | cmp - "$VM/share/forged" && echo same)"
 }
 
-# blocks DEFAULT: a BTT, a PFN and a DAX namespace with info blocks. With
-# labels 1.1 the BTT's is where it was before there were labels.
+# blocks DEFAULT: try hostile info blocks of three namespaces, a BTT, a PFN and a DAX one.
+# With labels 1.1, a BTT's info block is at the offset that it had before there were labels.
 blocks() {
 	local v before n
 	runs "$1"
@@ -169,7 +170,7 @@ blocks() {
 	saw "the label area and what belongs to no namespace: as they were"
 }
 
-# ioctls root|user DEFAULT
+# ioctls root|user DEFAULT: make that many random calls
 ioctls() {
 	runs "$2"
 	blank pair0
@@ -184,23 +185,23 @@ ioctls() {
 	figure "random ioctls as $1" "$N" "no report, SEED=$SEED"
 }
 
-# racing_ioctls DEFAULT
+# racing_ioctls DEFAULT: make random calls as root, beside changes of the region
 racing_ioctls() {
 	ioctls root "$1"
-	like "of a region that is on" "^EBUSY [1-9]" "$OUT"
-	like "of a function that is gone" "^ENXIO [1-9]" "$OUT"
-	like "of pointers" "^EFAULT [1-9]" "$OUT"
+	like "refusals since the region is on" "^EBUSY [1-9]" "$OUT"
+	like "refusals since the function is gone" "^ENXIO [1-9]" "$OUT"
+	like "refusals of pointers" "^EFAULT [1-9]" "$OUT"
 	for n in gets sets rebinds; do
 		some $n
 	done
 	slow_again
 }
 
-# user_ioctls DEFAULT
+# user_ioctls DEFAULT: make random calls as a user
 user_ioctls() {
 	ioctls user "$1"
 	like "the kernel refuses to open the nodes" "^opens refused [1-9]" "$OUT"
-	like "of a descriptor for reading" "^EPERM [1-9]" "$OUT"
+	like "refusals of a descriptor for reading" "^EPERM [1-9]" "$OUT"
 	is "label commands that wrote" 0 "$(number sets)"
 	like "afterwards" "the label area is as it was" "$OUT"
 	slow_again
@@ -209,17 +210,17 @@ user_ioctls() {
 runs_in base
 
 test_blocks() {
-	shows "20 hostile info blocks and BTTs: the namespace is enabled or not; no other byte is written"
+	shows "20 hostile info blocks and BTTs: the namespace is enabled or not, and no other byte is written"
 	blocks 20
 }
 
 test_ioctls() {
-	shows "40000 random calls as root, the region on and off, lengths that change meanwhile, unbinding and binding between them: only what says success changes labels"
+	shows "40000 random calls as root, with the region on and off, lengths that change meanwhile, and unbinding and binding between the calls: only a call that succeeds changes labels"
 	racing_ioctls 40000
 }
 
 test_ioctls_user() {
-	shows "10000 as a user: no node opens, and a descriptor that root opened for reading changes nothing"
+	shows "10000 random calls as a user: no node can be opened, and a descriptor that root has opened for reading changes nothing"
 	user_ioctls 10000
 }
 
@@ -236,20 +237,20 @@ test_ioctls_many() {
 }
 
 test_ioctls_user_many() {
-	shows "200000 as a user"
+	shows "200000 random calls as a user"
 	user_ioctls 200000
 }
 
 runs_in base
 
-# fsync_fails, fsync_works: on the namespace in NODE
+# fsync_fails, fsync_works WHEN: an fsync of NODE has to fail, or to work
 fsync_fails() {
 	fails "fsync failed.*Input/output error" "dd if=/dev/zero of=$NODE bs=4K count=1 seek=1 conv=fsync,notrunc status=none"
 }
 
 fsync_works() {
 	run "dd if=/dev/zero of=$NODE bs=4K count=1 seek=1 conv=fsync,notrunc status=none && head -n1 $NODE"
-	is "$1: fsync works, what was there" kept "$OUT"
+	is "$1: fsync works, and the contents are" kept "$OUT"
 }
 
 kept_namespace() {
@@ -257,8 +258,8 @@ kept_namespace() {
 	run "echo kept | dd of=$NODE bs=4096 conv=sync,fsync oflag=direct status=none"
 }
 
-# registers WHAT NAME=VALUE...: of cut's configuration space, changed below the
-# driver and put back
+# registers WHAT NAME=VALUE...: change these registers in cut's configuration space while
+# the driver is bound, and put them back
 registers() {
 	local what=$1 r was=()
 	shift
@@ -278,7 +279,7 @@ registers() {
 }
 
 test_config() {
-	shows "memory decoding switched off, or the BAR's address rewritten, below the driver: fsync and label commands fail, unbinding works"
+	shows "if memory decoding is switched off or the BAR's address is changed while the driver is bound, fsync and label commands fail, and unbinding works"
 	disks_fail
 	blank cut
 	load
@@ -290,7 +291,7 @@ test_config() {
 }
 
 test_sysfs() {
-	shows "garbage in every writable file of the module, the driver and the function's nd bus: refused, or what the file is for, and nothing else changes"
+	shows "garbage in every writable file of the module, the driver and the function's nd bus is refused, unless the file takes any text, and nothing else changes"
 	blank pair0
 	load
 	attach pair0
@@ -299,7 +300,7 @@ test_sysfs() {
 	run "cat >/tmp/garbage.sh <<-'END'
 		f=\$1
 		cd /sys
-		# not what belongs to a disk; power/ and uevent are the driver core's
+		# leave out files of the block layer and of the driver core
 		find module/iopmem_bus/ bus/pci/drivers/iopmem/ bus/pci/devices/\$f/ndbus*/ \\
 			-name block -prune -o -name power -prune -o -type f -perm /222 ! -name uevent -print >/tmp/files
 		echo bus/pci/devices/\$f/driver_override >>/tmp/files
@@ -341,8 +342,9 @@ test_sysfs() {
 	rm -f /tmp/taken; udevadm control --stop-exec-queue; bash /tmp/garbage.sh ${F[pair0]}; udevadm control --start-exec-queue"
 	saw "$(head -n 1 <<<"$OUT")"
 	like "the files" "^names .*bind .*driver_override .*new_id .*remove_id .*unbind" "$OUT"
-	# libnvdimm's: any name, what begins like a truth value, an empty line
-	is "what takes any of it" "" "$(sed -n 's/^taken //p' <<<"$OUT" | tr ' ' '\n' |
+	# These files of libnvdimm take any name, any text that begins like a truth value, or
+	# an empty line.
+	is "other files that take any of it" "" "$(sed -n 's/^taken //p' <<<"$OUT" | tr ' ' '\n' |
 		grep -vxE 'driver_override|alt_name|force_raw|read_only|holder_class|mode|namespace' | xargs)"
 	like "afterwards" "^nothing has changed" "$OUT"
 	like "refused" "refused [1-9][0-9]{2}" "$OUT"
@@ -358,7 +360,7 @@ runs_in base slow
 
 test_config_soft() {
 	local soft=10000:00:00.0
-	shows "other ids, and another size of a resizable BAR, below the driver: it goes on with what it was bound to"
+	shows "if the ids or the size of a resizable BAR change while the driver is bound, it goes on with the ids and the size from before"
 	blank card
 	load
 	F[soft]=$soft

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# What happens to a function that is taken away while it is in use: ext4 with a
-# drive's DMA going into a file, xfs with a file mapped, device DAX mapped
+# A function is taken away while it is in use: a drive's DMA goes into a file on ext4, a file
+# on xfs is mapped, and device DAX is mapped
 # shellcheck shell=bash
 runs_in hotplug
 
-# busy NAME [MAP]: all of that at once, and a file in each that is mapped and not
-# touched; the struct pages of xfs in memory or, with
-# MAP dev, on the card; what has to survive is in two files "kept". Of its own accord
-# the journal would commit every five seconds; where flushes fail, that has ext4
-# read-only before a case has asked it for an fsync.
+# busy NAME [MAP]: use the function in all these ways at once. Beside them, a file of each is
+# mapped and not touched (mapcp later). The struct pages of xfs are in memory, or with
+# MAP dev on the card. The contents that have to survive are in two files "kept".
+#
+# ext4's journal would commit every five seconds (commit=3600). If flushes fail, that makes
+# ext4 read-only before the case calls fsync.
 busy() {
 	new_text
 	blank "$1"
@@ -45,7 +46,7 @@ busy() {
 		done"
 }
 
-# idle: end it, but for the mapping of device DAX
+# idle: end all uses but the mapping of device DAX, and unmount
 idle() {
 	run "rm /tmp/busy
 		pkill -x -f 'mapcp hold /mnt/b/file 2M'
@@ -54,7 +55,7 @@ idle() {
 		umount /mnt/a; umount /mnt/b; ! grep /mnt/ /proc/mounts"
 }
 
-# checked NAME: bound again, what was synced is there
+# checked NAME: bind again, and check that the synced contents are there
 checked() {
 	attach "$1"
 	run "mount $EXT4 /mnt/a && mount $XFS /mnt/b && cat /mnt/a/kept /mnt/b/kept"
@@ -62,10 +63,11 @@ checked() {
 	run "umount /mnt/a /mnt/b && e2fsck -fn $EXT4 && xfs_repair -n $XFS 2>&1"
 }
 
-# Until 6.1 a file system is not told, and what its way into memory says is this.
+# The errors of a file system that is lost. Up to 6.1 the kernel does not tell the file
+# system, and the second error comes from its access to the memory.
 gone="Input/output error|No such device or address"
 
-# fsync_fails: on both file systems, which they complain of
+# fsync_fails: fsync has to fail on both file systems. The kernel complains of that.
 fsync_fails() {
 	local m
 	disks_fail
@@ -74,13 +76,14 @@ fsync_fails() {
 	done
 }
 
-# touched NAME: how the process ends that has it mapped and touches a page anew
+# touched NAME: let the process touch its mapping for the first time, and set OUT to its exit
+# status
 touched() {
 	run "echo >/tmp/go.$1; await 60 '[ -s /tmp/later.$1.status ]'; cat /tmp/later.$1.status"
 }
 
-# all_fails: the driver knows that the function is lost, and so does whoever uses
-# what is on it: reads fail, and who touches a mapping's page anew gets SIGBUS
+# all_fails NAME WHY: the driver has to say that the function is lost. All reads have to fail,
+# and a new page fault in a file's mapping has to end in SIGBUS.
 all_fails() {
 	local m
 	logged "iopmem ${F[$1]}: $2: reads and flushes fail from here on, check the data, unbind and bind again"
@@ -92,13 +95,13 @@ all_fails() {
 		is "a new page fault in /mnt/$m ends with (128 + SIGBUS)" 135 "$OUT"
 	done
 	touched dax
-	is "one of device DAX goes on" 0 "$OUT"
-	# and a new mapping, which some kernels cannot refuse without an oops
+	is "a new page fault in device DAX succeeds" 0 "$OUT"
+	# so does a new mapping, which some kernels cannot refuse without an oops
 	run "mapcp out $DAX 2M | wc -c"
 	is "bytes read from device DAX" $((2 << 20)) "$OUT"
 	for NODE in $EXT4 $XFS; do
 		fails "Input/output error" "dd if=$NODE of=/dev/null iflag=direct bs=4K count=1"
-		# where no file system has anything in the page cache
+		# read a place that no file system has in the page cache
 		run "dd if=$NODE bs=4K count=1 skip=4095 2>/dev/null | wc -c"
 		is "bytes read from $NODE by the page cache" 0 "$OUT"
 	done
@@ -106,13 +109,13 @@ all_fails() {
 	is "times that it says so" 1 "$(load_log | grep -c "still reach the card")"
 }
 
-# sigbus: what had device DAX mapped has got it
+# sigbus: the process with device DAX mapped has to have ended by SIGBUS
 sigbus() {
 	run "await 60 '[ -s /tmp/devdax.status ]'; cat /tmp/devdax.status"
 	is "the mapping of device DAX ended with (128 + SIGBUS)" 135 "$OUT"
 }
 
-# waits NAME: the removal has begun, and harms nobody
+# waits NAME: the removal has to have begun, and all uses have to go on
 waits() {
 	logged "iopmem ${F[$1]}: pmem[0-9.]* is in use, unmount or close it: removal waits"
 	goes_on /tmp/dma.out
@@ -127,7 +130,7 @@ removed() {
 	run "await 60 '! ls /sys/bus/nd/devices | grep .'"
 }
 
-# gone: with all that belonged to it
+# gone: all nvdimm devices and reservations of the function have to be gone
 gone() {
 	removed
 	run "grep -c 'iopmem labels' /proc/iomem || true"
@@ -145,7 +148,7 @@ test_unbind() {
 	checked card
 }
 
-# said_again TEXT: the kernel says it a second time, ten seconds or more later
+# said_again TEXT: the kernel has to print the text a second time, at least ten seconds later
 said_again() {
 	local text=$1 first second
 	await 20 '[ "$(case_log | grep -cF -- "$text")" -ge 2 ]' ||
@@ -156,7 +159,7 @@ said_again() {
 
 test_unbind_others() {
 	local mode others=() flag held late
-	shows "while unbinding waits for one disk, the function's others, be they enabled meanwhile, give nothing, take nothing and are not mounted, all at once, and do not hold it up; every ten seconds it says so again"
+	shows "while unbinding waits for one disk, the function's other disks can be neither read, written nor mounted, even if they are enabled meanwhile, and unbinding does not wait for them; every ten seconds it says what it waits for"
 	may_log '^Buffer I/O error on dev pmem[0-9.]*s?, logical block'
 	blank card
 	load
@@ -189,13 +192,13 @@ test_unbind_others() {
 	said_again "iopmem ${F[card]}: $held is in use, unmount or close it: removal waits"
 	run "umount /mnt/a"
 	removed
-	saw "unmounted: all of it is gone"
+	saw "unmounted: all disks are gone"
 	attach card
 	run "for o in ${others[*]}; do e2fsck -fn \$o || exit; done"
 }
 
 test_remove() {
-	shows "so does the PCI core's remove"
+	shows "the PCI core's remove waits for the file systems, too"
 	busy card dev
 	run "echo 1 >/sys/bus/pci/devices/${F[card]}/remove 2>/dev/null &"
 	waits card
@@ -206,11 +209,11 @@ test_remove() {
 }
 
 test_unplug() {
-	shows "so does an orderly hot-unplug"
+	shows "an orderly hot-unplug waits for the file systems, too"
 	plug hot 512M
 	busy hot dev
 	hmp "device_del hot" >/dev/null
-	waits hot	# after the slot's five seconds
+	waits hot	# the slot waits five seconds before
 	idle
 	gone
 	unplug hot
@@ -220,21 +223,22 @@ test_unplug() {
 	unplug hot
 }
 
-# pull: the slot of hot loses its power. pciehp takes it for one that is already
-# empty, so a removal has to be asked for.
+# pull: switch the power of hot's slot off. pciehp takes the slot for empty after that, so the
+# cases ask for the removal by sysfs.
 pull() {
 	PORT=$(port_of hot)
 	run "setpci -s $PORT CAP_EXP+18.w=0700:0700"
 }
 
-# pulled: the removal ends when all is unmounted, what was synced before is there
+# pulled: the removal has to end when all is unmounted, and the synced contents have to be
+# there in the next card
 pulled() {
 	logged "iopmem ${F[hot]}: pmem[0-9.]* is in use, unmount or close it: removal waits"
 	idle
 	gone
 	wait_slot hot empty
 	if [ "$HOTPLUG" = acpi ]; then
-		# QEMU has kept it in the slot, which nobody switches on again
+		# QEMU has kept the card in the slot, and nothing switches the slot on again
 		run "setpci -s $PORT CAP_EXP+18.w=0:0400; echo 1 >/sys/bus/pci/rescan"
 		wait_slot hot present
 	else
@@ -247,7 +251,7 @@ pulled() {
 }
 
 test_surprise() {
-	shows "surprise removal: fsync says EIO, the removal ends when all is unmounted, what was synced before is there"
+	shows "surprise removal: fsync fails with EIO, the removal ends when all is unmounted, and the synced contents are there"
 	plug hot 512M
 	busy hot
 	pull
@@ -258,7 +262,7 @@ test_surprise() {
 }
 
 test_surprise_unbinding() {
-	shows "a card that is pulled while an unbind waits for a file system: the driver says so, and nothing is read with success from then on"
+	shows "if a card is pulled while an unbind waits for a file system, the driver says so, and all reads fail from then on"
 	plug hot 512M
 	busy hot
 	run "echo ${F[hot]} >/sys/bus/pci/drivers/iopmem/unbind 2>/dev/null &"
@@ -269,7 +273,8 @@ test_surprise_unbinding() {
 	pulled
 }
 
-# lost_until_bound WHY: after an event that may have lost stores
+# lost_until_bound WHY: stores may have been lost. All has to fail until the function is bound
+# again, and then the synced contents have to be there.
 lost_until_bound() {
 	all_fails card "$1"
 	idle
@@ -280,27 +285,27 @@ lost_until_bound() {
 	checked card
 }
 
-# inject ID NAME: that error (AER) at QEMU's device ID
+# inject ID NAME: inject the AER error NAME into QEMU's device ID
 inject() {
 	like "pcie_aer_inject_error" "^OK id: $1" "$(hmp "pcie_aer_inject_error $1 $2")"
 }
 
-# error NAME: at the card's port
+# error NAME: use card, and inject the error into its port
 error() {
 	busy card
 	inject card-port "$1"
 }
 
 test_fatal_error() {
-	shows "a fatal error on the link (AER): the link is reset, fsync says EIO until the function is bound again"
+	shows "a fatal error on the link (AER): the link is reset, and fsync fails with EIO until the function is bound again"
 	error SDN
 	logged "severity=Uncorrect(ed|able) \(Fatal\)"
 	logged "AER: device recovery successful"
 	lost_until_bound "link error"
 }
 
-# hit COUNT: a fatal error at the port of card, the COUNT-th. It is recovered from,
-# with the registers as in WAS.
+# hit COUNT: inject the COUNT-th fatal error into card's port. The kernel has to recover, and
+# the registers have to be as in WAS.
 hit() {
 	inject card-port SDN
 	await 30 '[ "$(case_log | grep -c "AER: device recovery")" -ge '"$1 ]" ||
@@ -310,8 +315,8 @@ hit() {
 	is "after fatal error $1: memory decoding and the BAR" "$WAS" "$OUT"
 }
 
-# registers [SAID]: the bit for memory decoding and the BAR's two registers, in OUT;
-# SAID is what setpci has said of them
+# registers [SAID]: set OUT to the bit for memory decoding and to the BAR's two registers.
+# SAID is setpci's output, if it has run already.
 registers() {
 	local command bar
 	[ $# != 0 ] || run "setpci -s ${F[card]} COMMAND.w BASE_ADDRESS_2.l BASE_ADDRESS_3.l | xargs"
@@ -319,19 +324,19 @@ registers() {
 	OUT="$((0x$command & 2)) $bar"
 }
 
-# refuses_all: no flush and no label command succeeds, and nothing is read
+# refuses_all: all flushes, label commands and reads have to fail
 refuses_all() {
 	local skip
 	may_log '^Buffer I/O error on dev pmem[0-9.]*s?, logical block'
 	fails "Input/output error|No space left" "dd if=/dev/zero of=$NODE seek=1 bs=4K count=1 conv=fsync,notrunc status=none"
 	run "ndctl disable-region $(region_of card)"
 	fails "get: EIO" "labelcmd get /dev/nmem0 0 16"
-	# where there is no label
+	# at a place without a label
 	fails "set: EIO" "labelcmd set /dev/nmem0 131056 16"
-	is "of these 16 bytes, in the BAR" 0 "$(tail -c 16 "$DIR/card.bar" | tr -cd Z | wc -c)"
+	is "how many of these 16 bytes are in the BAR" 0 "$(tail -c 16 "$DIR/card.bar" | tr -cd Z | wc -c)"
 	run "ndctl enable-region $(region_of card)"
 	fails "Input/output error|No space left" "dd if=/dev/zero of=$NODE seek=1 bs=4K count=1 conv=fsync,notrunc status=none"
-	# the last page, too
+	# the first page and the last one
 	for skip in 0 16383; do
 		run "await 10 '! dd if=$NODE of=/dev/null iflag=direct bs=4K count=1 skip=$skip 2>/dev/null'"
 		fails "Input/output error" "dd if=$NODE of=/dev/null iflag=direct bs=4K count=1 skip=$skip"
@@ -339,7 +344,7 @@ refuses_all() {
 }
 
 test_fatal_error_twice() {
-	shows "a fatal error, and then another: memory decoding and the BAR's address are there again after each, and flushes and label commands are refused until the function is bound again"
+	shows "two fatal errors, one after another: memory decoding and the BAR's address are restored after each, and flushes and label commands fail until the function is bound again"
 	blank card
 	load
 	attach card
@@ -356,13 +361,13 @@ test_fatal_error_twice() {
 	detach card
 	attach card
 	run "dd if=/dev/zero of=$NODE seek=1 bs=4K count=1 conv=fsync,notrunc status=none; head -n 1 $NODE"
-	is "bound again, a flush succeeds; what was stored" "$text" "$OUT"
+	is "bound again, a flush succeeds, and the contents are" "$text" "$OUT"
 	run "ndctl list -N"
 	is "and its label" kept "$(field name)"
 }
 
-# goes_down COMMAND [SECONDS]: the machine ends with it, its log without a complaint.
-# Then it is booted again, for the rest of this case.
+# goes_down COMMAND [SECONDS]: the command has to end the machine, without a complaint in its
+# log. Then the machine is booted again for the rest of this case.
 goes_down() {
 	parting "$1"
 	await "${2:-60}" '! vm_alive' || bad "$1" "the machine to end" "it is still there: $(case_log | tail -n 3)"
@@ -372,7 +377,7 @@ goes_down() {
 }
 
 test_reboot() {
-	shows "reboot without unmounting: what was synced is there"
+	shows "after a reboot without unmounting, the synced contents are there"
 	busy card dev
 	goes_down "busybox reboot -f"
 	load
@@ -381,7 +386,7 @@ test_reboot() {
 }
 
 test_memory_off() {
-	shows "memory decoding switched off under it: the first fsync that fails is known to all, and stays so when it is on again, until the function is bound again"
+	shows "if memory decoding is switched off, the first fsync fails, and after it all reads and flushes fail until the function is bound again, even once memory decoding is on"
 	busy card
 	run "setpci -s ${F[card]} COMMAND=0:2"
 	fsync_fails
@@ -390,21 +395,21 @@ test_memory_off() {
 }
 
 test_ones_map_dev() {
-	shows "memory that turns to ones, with the struct pages of 384 MiB on the card: what the kernel keeps there is lost, and it warns"
+	shows "if memory with the struct pages of 384 MiB turns to ones, the kernel has lost its struct pages, and warns"
 	busy card dev
-	# x86 takes memory for struct pages from the card for whole sections of 128 MiB
+	# x86 puts struct pages on the card only for whole sections of 128 MiB
 	run "fallocate -l 200M /mnt/b/large"
 	hold /mnt/b/large 200M
 	tr '\0' '\377' </dev/zero 2>/dev/null | dd of="$DIR/card.bar" bs=1M count=512 iflag=fullblock conv=notrunc status=none
 	may_log '.*'
 	launch "sync /mnt/b/file; rm /tmp/busy; pkill -x -f 'mapcp (hold /mnt/b/.*|later .*)'; await 60 '! pgrep -f \"mapcp hold /mnt/b\"'; umount /mnt/b" true
 	logged "iopmem ${F[card]}: does not answer as it did: reads and flushes fail from here on"
-	await 60 'case_log | grep -qE "WARNING|BUG:|Oops"' || bad "kernel log" "a warning of the kernel's" "$(case_log | tail -n 5)"
+	await 60 'case_log | grep -qE "WARNING|BUG:|Oops"' || bad "kernel log" "a warning of the kernel" "$(case_log | tail -n 5)"
 	saw "$(case_log | grep -oE "(WARNING|BUG:|Oops).*" | head -n 1)"
 	used_up
 }
 
-# leaving COMMAND: with which the machine goes down while an unbind waits
+# leaving COMMAND: the machine has to go down by this command while an unbind waits
 leaving() {
 	busy card dev
 	run "echo ${F[card]} >/sys/bus/pci/drivers/iopmem/unbind 2>/dev/null &"
@@ -416,14 +421,14 @@ leaving() {
 }
 
 test_reboot_unbinding() {
-	shows "reboot while an unbind waits for a file system: the machine goes down, what was synced is there"
+	shows "a reboot while an unbind waits for a file system: the machine goes down, and the synced contents are there"
 	leaving "busybox reboot -f"
 }
 
 test_suspend_unbinding() {
 	local state
 	local said="iopmem_bus: a removal waits for disks that are in use: unmount or close them before the system can sleep"
-	shows "while an unbind waits for a file system, suspend to RAM and hibernation are refused with a line each, and not afterwards"
+	shows "while an unbind waits for a file system, suspend to RAM and hibernation are refused with one line each; afterwards the machine can be suspended"
 	busy card
 	run "echo ${F[card]} >/sys/bus/pci/drivers/iopmem/unbind 2>/dev/null &"
 	waits card
@@ -436,15 +441,15 @@ test_suspend_unbinding() {
 	idle
 	gone
 	checked card
-	# processes are frozen and go on; the debug kernels cannot do just that
+	# only freeze processes and let them go on, which the debug kernels cannot do
 	[ -n "$BASE" ] || run "cd /sys/power && echo freezer >pm_test && echo mem >state; rc=\$?; echo none >pm_test; exit \$rc"
 }
 
 test_suspend() {
 	local said
-	shows "with swap to hibernate to, hibernation is refused with a line; suspend to RAM keeps what was stored, and fsync works afterwards"
+	shows "hibernation is refused with one line, although there is swap for it; after suspend to RAM the contents are there, and fsync works"
 	busy card dev
-	# The folder shared with the host does not come back from either.
+	# The folder that is shared with the host does not survive either of the two.
 	run "fallocate -l 1G /swap && chmod 600 /swap && mkswap /swap >/dev/null && swapon /swap
 		cat >/tmp/sleep.sh <<-'END'
 			said=\$({ echo disk >/sys/power/state; } 2>&1) && exit
@@ -466,17 +471,17 @@ test_suspend() {
 	like "the PM core" "iopmem ${F[card]}: PM: failed to freeze.*: error -16" "$(case_log)"
 	like "and its end" "iopmem-refused: Device or resource busy" "$(case_log)"
 	like "woken" "PM: suspend exit" "$(case_log)"
-	is "after that, with all still in use" "$text $text" "$said"
+	is "after that, all is still in use, and the contents are" "$text $text" "$said"
 }
 
 test_suspend_forgets() {
-	shows "memory that is blank after a suspend: on resume the driver says that the card is lost, and nothing is read with success"
+	shows "if memory is blank after a suspend, the driver says on resume that the card is lost, and reads fail"
 	may_log 'Buffer I/O error on dev'
 	blank card
 	load
 	attach card
 	create card raw -s 64M
-	# the folder shared with the host does not come back
+	# the folder that is shared with the host is gone after the suspend
 	run "cat >/tmp/sleep.sh <<-END
 			echo mem >/sys/power/state
 			dd if=$NODE of=/dev/null iflag=direct bs=4K count=1 2>&1 | sed -n 's/^dd: /iopmem-read: /p' >/dev/kmsg
@@ -494,7 +499,7 @@ test_suspend_forgets() {
 runs_in hotplug slow
 
 test_restored() {
-	shows "a hibernated system, in which the function was not bound, is fetched by a kernel that has bound it"
+	shows "a hibernated system in which the function was not bound can be resumed by a kernel that has bound it"
 	load
 	run "mkswap /dev/nvme0n1 >/dev/null && swapon /dev/nvme0n1
 		cat >/tmp/sleep.sh <<-'END'
@@ -511,19 +516,19 @@ test_restored() {
 	await 60 'case_log | grep -q iopmem-restored:' || bad "kernel log" "the hibernated system" "$(case_log | tail -n 5)"
 	used_up
 	like "the hibernated system" "iopmem-restored: 0" "$(case_log)"
-	unlike "this one's driver" "unbind first" "$(case_log)"
+	unlike "the driver in the kernel that resumes it" "unbind first" "$(case_log)"
 }
 
 test_suspend_fatal_error() {
 	local said
-	shows "a fatal error after a suspend: memory decoding and the BAR's address are there again, as before both"
+	shows "after a suspend and a fatal error, memory decoding and the BAR's address are as before"
 	blank card
 	load
 	attach card
 	registers
 	WAS=$OUT
-	# The folder shared with the host does not come back. SeaBIOS leaves the host
-	# bridge's PCIEXBAR off, without which the kernel reaches no AER capability.
+	# The folder that is shared with the host is gone after the suspend. SeaBIOS leaves
+	# the host bridge's PCIEXBAR off, and the kernel needs it to reach the AER capability.
 	run "cat >/tmp/sleep.sh <<-'END'
 			dmesg -C
 			port=\$(readlink -f /sys/bus/pci/devices/${F[card]}/..)
@@ -552,7 +557,7 @@ test_suspend_fatal_error() {
 }
 
 test_kexec_unbinding() {
-	shows "so does kexec"
+	shows "kexec while an unbind waits for a file system: the synced contents are there"
 	busy card
 	run "echo ${F[card]} >/sys/bus/pci/drivers/iopmem/unbind 2>/dev/null &"
 	waits card
@@ -561,7 +566,7 @@ test_kexec_unbinding() {
 }
 
 test_reset() {
-	shows "a function reset: fsync says EIO until the function is bound again"
+	shows "after a function reset, fsync fails with EIO until the function is bound again"
 	busy card
 	run "cat /sys/bus/pci/devices/${F[card]}/reset_method; echo 1 >/sys/bus/pci/devices/${F[card]}/reset"
 	saw "reset by: $(head -n1 <<<"$OUT")"
@@ -569,15 +574,15 @@ test_reset() {
 }
 
 test_nonfatal_error() {
-	shows "a nonfatal link error: no reset, but fsync says EIO all the same, as a store may have got lost"
+	shows "after a nonfatal link error there is no reset, but fsync fails with EIO all the same, since a store may have been lost"
 	error COMP_TIME
 	logged "severity=Uncorrect(ed|able) \(Non-Fatal\)"
 	logged "AER: device recovery successful"
 	lost_until_bound "link error"
 }
 
-# neighbour DRIVER: of the function below the same port as beside, which has a raw
-# namespace. virtio-pci handles no errors.
+# neighbour DRIVER: make a raw namespace on beside, and bind the other function below the same
+# port to that driver. virtio-pci handles no errors.
 neighbour() {
 	local at=${F[beside]%.*}.0
 	blank beside
@@ -591,21 +596,21 @@ neighbour() {
 		setpci -s $at CAP_EXP+8.w=7:7 COMMAND=100:100"
 }
 
-# lost_beside WHY: flushes fail from here on
+# lost_beside WHY: flushes of beside have to fail from here on
 lost_beside() {
 	may_log '^Buffer I/O error on dev pmem[0-9.]*s?, logical block'
 	logged "iopmem ${F[beside]}: $1: reads and flushes fail from here on"
 	fails "Input/output error|No space left" "dd if=/dev/zero of=$NODE bs=4K count=1 conv=fsync,notrunc status=none"
 }
 
-# kept_beside: they do not
+# kept_beside: flushes of beside have to work
 kept_beside() {
 	run "dd if=/dev/zero of=$NODE bs=4K count=1 conv=fsync,notrunc status=none"
 	unlike "kernel log" "fail from here on" "$(case_log)"
 }
 
 test_neighbour_error() {
-	shows "a nonfatal error of another function below the same port changes nothing, unless the kernel resets both for it"
+	shows "a nonfatal error of another function below the same port changes nothing, unless the kernel resets both functions"
 	neighbour virtio-pci
 	inject neighbour POISON_TLP
 	logged "severity=Uncorrect(ed|able) \(Non-Fatal\)"
@@ -617,14 +622,14 @@ test_neighbour_error() {
 	inject neighbour POISON_TLP
 	logged "AER: device recovery successful"
 	case $KERNEL in
-	6.*) kept_beside ;;	# only says that there was one
+	6.*) kept_beside ;;	# 6.x tells drivers of a reset that it does not do
 	*) lost_beside reset ;;
 	esac
 	run "rmmod wantsreset"
 }
 
 test_neighbour_fatal_error() {
-	shows "a fatal one counts: the link is reset"
+	shows "after a fatal error of another function below the same port, flushes fail, since the link is reset"
 	neighbour wantsreset
 	inject neighbour DLP
 	logged "severity=Uncorrect(ed|able) \(Fatal\)"
@@ -645,10 +650,10 @@ test_corrected_error() {
 	checked card
 }
 
-# kexec_into: another kernel
+# kexec_into: start another kernel by kexec
 kexec_into() {
 	cp "$IMAGE/vmlinuz" "$IMAGE/initrd" "$VM/share/"
-	# emulated, what stores over the old kernel's code is slow
+	# under emulation, storing over the old kernel's code is slow
 	run "cp /host/vmlinuz /host/initrd /tmp && kexec /tmp/vmlinuz /tmp/initrd nosoftlockup"
 	parting kexec
 	vm_answer $((2 * BOOT_SECONDS)) "ready " || bad "kexec" "to start the kernel again" "$(case_log | tail -n 5)"
@@ -658,7 +663,7 @@ kexec_into() {
 }
 
 test_kexec() {
-	shows "kexec into another kernel: what was synced is there"
+	shows "after kexec into another kernel, the synced contents are there"
 	busy card
 	kexec_into
 	checked card

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# What is on a card is still there in another machine and another slot
+# A card keeps its contents in another machine and another slot
 # shellcheck shell=bash
 
 state() {
@@ -9,7 +9,7 @@ state() {
 runs_in base
 
 test_written() {
-	shows "in one machine: three namespaces and a file, and the slot's address"
+	shows "one machine writes three namespaces and a file"
 	blank kept
 	load
 	attach kept
@@ -28,9 +28,9 @@ test_written() {
 runs_in moved
 
 test_moved() {
-	shows "in a new machine, in another slot: the same names, uuids, modes, file and contents"
+	shows "another machine finds the same names, uuids, modes, file and contents in another slot"
 	[ -e "$work/kept.state" ] || bad "keep/written" "to have run" "it has not: make check T=keep"
-	[ "${F[kept]}" != "$(cat "$work/kept.slot")" ] || bad "the slot" "another" "${F[kept]}"
+	[ "${F[kept]}" != "$(cat "$work/kept.slot")" ] || bad "the slot" "another one" "${F[kept]}"
 	saw "moved from $(cat "$work/kept.slot") to ${F[kept]}"
 	load
 	attach kept

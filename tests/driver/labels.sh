@@ -5,20 +5,20 @@ runs_in base
 
 area=131072
 
-# label_area NAME: a sum of the BAR's last 128 KiB, from outside
+# label_area NAME: a checksum of the BAR's last 128 KiB, as the host sees them
 label_area() {
 	tail -c $area "$DIR/$1.bar" | sha256sum
 }
 
 test_commands() {
 	local at
-	shows "the label commands take every offset and length in the area, by the bare ioctl"
+	shows "by the bare ioctl, the label commands take every offset and length in the area"
 	blank card
 	load
 	attach card
 	run "labelcmd size /dev/nmem0"
 	is "size" "status 0 size $area max_xfer 4096" "$OUT"
-	# libnvdimm lets nobody write while a region uses the labels
+	# libnvdimm refuses writes while a region uses the labels
 	fails "set: EBUSY" "labelcmd set /dev/nmem0 0 16"
 	run "ndctl disable-region $(region_of card)"
 	for at in "0 1" "1 7" "131071 1" "4096 65536" "0 $area"; do
@@ -28,7 +28,7 @@ test_commands() {
 		like "get $at" "status 0 data 5a" "$OUT"
 	done
 	is "the area, from outside" "$(head -c $area /dev/zero | tr '\0' Z | sha256sum)" "$(label_area card)"
-	is "before the area" 00 "$(tail -c $((area + 1)) "$DIR/card.bar" | od -An -tx1 -N1 | tr -d ' ')"
+	is "the byte before the area" 00 "$(tail -c $((area + 1)) "$DIR/card.bar" | od -An -tx1 -N1 | tr -d ' ')"
 }
 
 test_one_command() {
@@ -58,7 +58,7 @@ test_wrong_ranges() {
 		fails "get: EINVAL" "labelcmd get /dev/nmem0 $at"
 		fails "set: EINVAL" "labelcmd set /dev/nmem0 $at"
 	done
-	# these are libnvdimm's, for a length that it takes for none
+	# libnvdimm takes this length for 0, and refuses it with errors of its own
 	fails "get: EFAULT" "labelcmd get /dev/nmem0 0 4294967295"
 	fails "set: ENXIO" "labelcmd set /dev/nmem0 0 4294967295"
 	is "the area is as before" "$before" "$(label_area card)"
@@ -88,7 +88,7 @@ test_ndctl() {
 
 test_exclusive() {
 	local map at
-	shows "user space cannot map the label area through /dev/mem, nor a BAR in use through sysfs; older mappings end"
+	shows "user space cannot map the label area through /dev/mem, nor a BAR in use through sysfs, and older mappings end"
 	blank pair0
 	map=/sys/bus/pci/devices/${F[pair0]}/resource2
 	run "sed -n '3s/ .*//p' /sys/bus/pci/devices/${F[pair0]}/resource"
@@ -109,7 +109,7 @@ test_exclusive() {
 }
 
 test_memory_off() {
-	shows "once memory decoding is switched off, a label command says EIO, be it the first to read or the first to write, and the function counts as lost"
+	shows "once memory decoding is off, the first label command fails with EIO, whether it reads or writes, and the function counts as lost"
 	blank pair0 pair1
 	load
 	attach pair0
@@ -125,7 +125,7 @@ test_memory_off() {
 
 test_beside_flushes() {
 	local region
-	shows "10,000 label commands that change the area's first bytes beside 10,000 flushes: none of either fails, and the function is not called lost"
+	shows "10,000 label commands change the area's first bytes beside 10,000 flushes: no command and no flush fails, and the function does not count as lost"
 	blank pair0
 	load
 	attach pair0
@@ -142,7 +142,7 @@ test_beside_flushes() {
 
 test_lost_meanwhile() {
 	local i region at=$(((64 << 20) - (128 << 10)))
-	shows "the area's first word changes while labels are written elsewhere: the next label command fails, however far the one at that moment was"
+	shows "if the area's first word changes while a label command writes elsewhere, that command or the next one fails, whatever the moment"
 	blank pair0
 	load
 	attach pair0

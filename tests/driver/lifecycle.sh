@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Functions that come, go, sleep and are reset
+# Functions that are plugged in and removed, and regions that are disabled
 # shellcheck shell=bash
 runs_in hotplug
 
-# none_left WHEN: of the nvdimm devices
+# none_left WHEN: no nvdimm device may be left
 none_left() {
 	run "ls /sys/bus/nd/devices | grep -c . || true"
 	is "$1: nvdimm devices left" 0 "$OUT"
 }
 
 test_hotplug() {
-	shows "plugged in behind a root port, a card is bound; unplugged, it goes; plugged in again, its namespaces are there"
+	shows "a card that is plugged in behind a root port can be bound and unplugged, and has its namespaces when it is plugged in again"
 	plug hot 64M
 	blank hot
 	load
@@ -31,11 +31,11 @@ test_hotplug() {
 
 test_found_again() {
 	local tries
-	shows "removed and found again by sysfs while its slot waits to be emptied, a card goes all the same, and can be plugged in again"
+	shows "a card that is removed and found again by sysfs while its slot waits to be emptied can be unplugged all the same, and plugged in again"
 	plug hot 64M
 	load ids=1af4:1110
 	settle
-	# the kernel gives the slot five seconds, which may be over too soon
+	# the slot waits five seconds, which may be too short for this, so try it several times
 	for ((tries = 1; ; tries++)); do
 		run "said=\$(dmesg | grep -c 'Slot.*[Pp]ower.* off')
 			(await 60 \"[ \\\$(dmesg | grep -c 'Slot.*[Pp]ower.* off') != \$said ]\"
@@ -59,20 +59,20 @@ test_found_again() {
 
 test_no_room() {
 	local size=64G
-	[ "$ARCH" = amd64 ] || size=1T	# a smaller one moves the port's window
-	shows "plugged in where the bridge's window has no room, a function is refused, and the log names the BAR"
+	[ "$ARCH" = amd64 ] || size=1T	# for a smaller one the kernel moves the port's window
+	shows "a function that is plugged in where the bridge's window has no room is refused, and the log names the BAR"
 	plug cramped $size
 	run "modprobe iopmem_bus"
 	run "echo iopmem >/sys/bus/pci/devices/${F[cramped]}/driver_override"
 	fails "No such device" "echo ${F[cramped]} >/sys/bus/pci/drivers/iopmem/bind"
-	# the kernel forgets a BAR that it has no room for
+	# the kernel drops a BAR that it has no room for, so the driver does not see it
 	logged "BAR 2.*failed to assign"
 	logged "iopmem ${F[cramped]}: no BAR that can be a region"
 	unplug cramped
 }
 
 test_remove_rescan() {
-	shows "the PCI core's remove takes all away, rescan brings it back with its namespaces"
+	shows "the PCI core's remove removes everything, and rescan brings the function back with its namespaces"
 	blank card
 	load
 	attach card
@@ -87,7 +87,7 @@ test_remove_rescan() {
 
 test_disabled_early() {
 	local region
-	shows "a region that is disabled leaves nothing behind when its function is unbound; one that was disabled by sysfs before its namespaces were registered is enabled first"
+	shows "a disabled region leaves nothing behind when its function is unbound; if it was disabled by sysfs before its namespaces were registered, it has to be enabled first"
 	blank card
 	load
 	attach card
@@ -101,7 +101,7 @@ test_disabled_early() {
 	attach card
 	region=$(region_of card)
 	udev_off
-	# libnvdimm's defect, see Documentation/guide/kernels.rst
+	# this is a defect of libnvdimm, see Documentation/guide/kernels.rst
 	run "cd /sys/bus/nd/drivers/nd_region; echo $region >unbind
 		for i in \$(seq 100); do
 			echo $region >bind; echo $region >unbind

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# ndctl's modes on a region: raw, sector, fsdax, devdax, and labels or none
+# ndctl's modes on a region: raw, sector, fsdax and devdax, with labels and without
 # shellcheck shell=bash
 runs_in base
 
@@ -13,7 +13,7 @@ test_raw() {
 	is "mode" raw "$(field mode)"
 	run "echo '$text' | dd of=$NODE bs=4096 seek=100 conv=sync,fsync oflag=direct status=none"
 	is "times in the BAR's file" 1 "$(in_bar card "$text")"
-	is "at, from the BAR's start" $((100 * 4096)) "$(found "$text" "$DIR/card.bar")"
+	is "its offset in the BAR" $((100 * 4096)) "$(found "$text" "$DIR/card.bar")"
 	detach card
 	attach card
 	run "ndctl list -N"
@@ -22,7 +22,7 @@ test_raw() {
 }
 
 test_sector() {
-	shows "a sector namespace (BTT) with a file system keeps what was synced over unbinding"
+	shows "a sector namespace (BTT) with a file system keeps the synced contents over unbinding"
 	blank card
 	new_text
 	load
@@ -76,7 +76,7 @@ test_devdax() {
 	done
 }
 
-# Large enough for a memory block of 128 MiB, which is what RAM is added by
+# The namespace has room for a memory block of 128 MiB. Smaller RAM cannot be added.
 test_devdax_not_ram() {
 	local online
 	shows "the kernel will not make system RAM of a BAR (daxctl reconfigure-device)"
@@ -84,7 +84,7 @@ test_devdax_not_ram() {
 	load
 	attach card
 	create card devdax -s 384M
-	# where memory comes online by itself, daxctl -N does not even try
+	# if memory comes online by itself, daxctl -N does not even try
 	run "cd /sys/devices/system/memory && cat auto_online_blocks && echo offline >auto_online_blocks"
 	online=$OUT
 	fails "error reconfiguring devices: Invalid argument" "daxctl reconfigure-device -N -m system-ram ${NODE#/dev/}"
@@ -119,7 +119,7 @@ test_several() {
 }
 
 test_labelless() {
-	shows "labels=0: the whole BAR is one label-less namespace, fsdax at ndctl's word"
+	shows "labels=0: the whole BAR is one label-less namespace, and ndctl can make it fsdax"
 	blank card
 	new_text
 	load labels=0
@@ -133,7 +133,7 @@ test_labelless() {
 }
 
 test_labelless_end() {
-	shows "labels=0: the BAR's last 128 KiB hold data like the rest, and what is written there makes no flush fail"
+	shows "labels=0: the BAR's last 128 KiB hold data like the rest, and data there makes no flush fail"
 	blank card
 	new_text
 	load labels=0
@@ -144,7 +144,8 @@ test_labelless_end() {
 	is "read back" "$text" "$OUT"
 }
 
-# of the BAR's file; in fsdax without the struct pages at its start
+# data_of MODE: a checksum of the BAR's file. In mode fsdax the struct pages at its start are
+# left out.
 data_of() {
 	case $1 in
 	fsdax) tail -c 480M "$DIR/card.bar" ;;
@@ -154,13 +155,13 @@ data_of() {
 
 test_labelless_found() {
 	local mode map before
-	shows "with labels by default, a label-less namespace is found as it is and not overwritten"
+	shows "with labels=1, the default, a label-less namespace is found as it is and not overwritten"
 	for mode in sector fsdax devdax; do
 		blank card
 		load labels=0
 		attach card
-		# elsewhere than in memory, the kernel's struct pages are on the
-		# card, and rewritten with each binding
+		# The kernel rewrites struct pages on the card with each binding, so have
+		# those of devdax in memory.
 		[ $mode = devdax ] && map=--map=mem || map=
 		run "ndctl create-namespace -f -e namespace0.0 -m $mode $map"
 		detach card
@@ -180,7 +181,7 @@ test_labelless_found() {
 
 test_binding_writes_nothing() {
 	local before what
-	shows "binding and unbinding write nothing: blank, labelled, and full of anything"
+	shows "binding and unbinding write nothing to a BAR, be it blank, labelled or full of random bytes"
 	load
 	for what in blank labelled random; do
 		blank card
@@ -207,7 +208,7 @@ test_binding_writes_nothing() {
 
 test_not_blank() {
 	local name at
-	shows "a word is enough for a BAR not to be blank, be it at the start or where a GPT, a superblock or an info block lies"
+	shows "a BAR does not count as blank if it has one word at its start, or where a GPT, a superblock or an info block would be"
 	load
 	while read -r name at; do
 		blank "$name"
@@ -239,12 +240,12 @@ test_attributes() {
 	is "modes" "444 400 " "$OUT"
 }
 
-# Not where a device DAX has been: the kernel's dax_alloc_inode() leaves in a
-# reused dax_device the flags of the last one, "synchronous" among them.
+# This runs in a machine without device DAX. The kernel's dax_alloc_inode() reuses a
+# dax_device with the flags of its last user, and a device DAX leaves "synchronous" there.
 runs_in bars
 
 test_map_sync() {
-	shows "MAP_SYNC is refused on a file, which CPU cache flushes could not honour here"
+	shows "MAP_SYNC is refused on a file, since flushing CPU caches is not enough here"
 	load
 	attach display
 	create display fsdax -s 32M

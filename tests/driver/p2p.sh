@@ -1,21 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Peer-to-peer: other devices' own DMA into and from the BAR. What they are to
-# move is put on the drive, or into the BAR, from the host, and looked for in
-# the BAR, on the drive or on the wire from there as well.
+# Peer-to-peer: other devices' own DMA into and out of the BAR. The host puts the data on the
+# drive or into the BAR, and finds it again in the BAR, on the drive or on the wire.
 # shellcheck shell=bash
 
-declare -A N	# a drive's node
+declare -A N	# the node of each drive
 
-# drives NAME...
+# drives NAME...: set N for these drives
 drives() {
 	local name
 	for name; do
 		N[$name]=/dev/$(guest "grep -l '^$name *\$' /sys/block/nvme*/device/serial" | cut -d/ -f4)
-		[ "${N[$name]}" != /dev/ ] || bad "the node of $name" "one" "$(guest 'head /sys/block/nvme*/device/serial')"
+		[ "${N[$name]}" != /dev/ ] || bad "the node of $name" "a node" "$(guest 'head /sys/block/nvme*/device/serial')"
 	done
 }
 
-# new_pattern SIZE: that much of anything, in a file
+# new_pattern SIZE: make $DIR/pattern, a file of that many random bytes
 new_pattern() {
 	new_text
 	{
@@ -24,12 +23,12 @@ new_pattern() {
 	} | head -c "$1" >"$DIR/pattern"
 }
 
-# bar_of NAME: its first and last address
+# bar_of NAME: print the first and the last address of the BAR
 bar_of() {
 	guest "sed -n '3s/ 0x[^ ]*\$//p' /sys/bus/pci/devices/${F[$1]}/resource"
 }
 
-# in_the_bar NAME: the pages named in OUT are in that BAR, and hold the pattern
+# in_the_bar NAME: check that the extents in OUT are in that BAR and hold the pattern
 in_the_bar() {
 	local start end offset address length n=0
 	read -r start end < <(bar_of "$1")
@@ -44,8 +43,8 @@ in_the_bar() {
 	saw "$1.bar holds the bytes, in $n piece(s)"
 }
 
-# through DRIVE CARD FILE DRIVE SIZE [OPTION...]: from a drive to a mapping on
-# the card, from there to a drive
+# through DRIVE CARD FILE DRIVE SIZE [OPTION...]: move the pattern from a drive to a mapping
+# on the card, and from there to a drive
 through() {
 	local from=$1 card=$2 file=$3 to=$4 size
 	size=$(numfmt --from=iec "$5")
@@ -62,7 +61,7 @@ through() {
 		"$(cmp -n "$size" -i 96M:0 "$DIR/$to.img" "$DIR/pattern" && echo equal)"
 }
 
-# with_fs COMMAND: a file that is large and on the card
+# with_fs MKFS: make that file system on the card, and a large file on it
 with_fs() {
 	create card fsdax
 	run "$1 $NODE && mount -o dax=always $NODE /mnt/a && fallocate -l 64M /mnt/a/file && sync"
@@ -115,7 +114,7 @@ test_nvme_iommu() {
 
 runs_in p2p
 
-# engines FILE: each one, drive to mapping to the other drive
+# engines FILE: move data from a drive to the mapping to the other drive, by each engine
 engines() {
 	local engine
 	drives drive drive2
@@ -147,12 +146,13 @@ test_registered_buffers() {
 	esac
 }
 
-# edu COMMAND...: its registers mapped from sysfs
+# edu COMMAND...: run the program edu, with the engine's registers mapped from sysfs
 edu() {
 	run "setpci -s ${F[edu]} COMMAND=6:6 && edu ${F[edu]} $*"
 }
 
-# copied_in_bar COMMAND...: have the engine copy what the host puts there
+# copied_in_bar COMMAND...: let the engine copy, within the BAR, data that the host has put
+# there
 copied_in_bar() {
 	local start end address at
 	read -r start end < <(bar_of card)
@@ -169,7 +169,7 @@ copied_in_bar() {
 		"$(cmp -n 8192 -i $((at + 65536)):0 "$DIR/card.bar" "$DIR/pattern" && echo equal)"
 }
 
-# in_order COMMAND...: producer and consumer
+# in_order COMMAND...: let CPU and engine be producer and consumer
 in_order() {
 	new_text
 	"$@" order "$NODE" "'$text'" 5
@@ -201,7 +201,7 @@ test_edu_no_master() {
 	is "times in the BAR's file" 1 "$(in_bar card "$text")"
 }
 
-# network_up: with the address that QEMU's network has for the guest
+# network_up: configure the network card with the address that QEMU's network expects
 network_up() {
 	run "modprobe -q e1000e; d=\$(ls /sys/bus/pci/devices/${F[net]}/net) &&
 		busybox ip link set \$d up &&
@@ -210,7 +210,7 @@ network_up() {
 		await 30 \"[ \\\$(cat /sys/class/net/\$d/carrier) = 1 ]\""
 }
 
-# received HOW FILE SIZE: what has arrived on the host
+# received HOW FILE SIZE: send the file, and compare what arrives on the host
 received() {
 	: >"$DIR/received"
 	run "netsend $1 $2 $3 10.0.2.9 9"
@@ -219,7 +219,7 @@ received() {
 	is "received on the host" equal "$(cmp "$DIR/received" "$DIR/pattern" && echo equal)"
 }
 
-# network_kinds FILE: in it is the pattern
+# network_kinds FILE: send the file, which holds the pattern, in each way
 network_kinds() {
 	received zerocopy "$1" 4194304
 	in_the_bar card
@@ -250,7 +250,7 @@ test_network() {
 }
 
 test_network_loopback() {
-	shows "over loopback the kernel copies, MSG_ZEROCOPY or not"
+	shows "over loopback the kernel copies, even with MSG_ZEROCOPY"
 	start
 	create card devdax -s 64M
 	run "busybox ip link set lo up"
@@ -259,7 +259,7 @@ test_network_loopback() {
 	like "MSG_ZEROCOPY" "^([1-9][0-9]*) sends, \1 of them copied" "$OUT"
 }
 
-# caught COMMAND...: what a case does, which must fail there
+# caught COMMAND...: a check of this file has to fail
 caught() {
 	local out
 	if out=$("$@" 2>&1); then
@@ -269,7 +269,7 @@ caught() {
 }
 
 test_redirected() {
-	shows "the checks here fail if the mapping is in DRAM"
+	shows "the checks of these cases fail if the mapping is in DRAM"
 	start
 	drives drive drive2
 	network_up
@@ -290,8 +290,8 @@ test_redirected() {
 	is "text that fio has read into memory, times in the BAR's file" 0 "$(in_bar card "$text")"
 }
 
-# every_pair DOMAIN: drives and cards, each behind a root port of its own and behind
-# the switch
+# every_pair DOMAIN: try each drive with each card. One of each is behind a root port of its
+# own, the other behind the switch.
 every_pair() {
 	local drive card
 	declare -A at
@@ -315,7 +315,7 @@ every_pair() {
 	done
 }
 
-# by_vfio COMMAND...
+# by_vfio COMMAND...: run the program edu, with the engine bound to vfio-pci
 by_vfio() {
 	run "edu -v ${F[edu]} $*"
 	like "device" "registered at IOVA 0x1234000000" "$OUT"
@@ -339,14 +339,14 @@ vfio() {
 }
 
 test_topologies() {
-	shows "no IOMMU: drive and card on root ports, behind one switch, and one on either"
+	shows "no IOMMU: drive and card both on root ports, both behind one switch, and one of them on each"
 	every_pair none
 }
 
 runs_in p2p slow
 
 test_engines_ext4() {
-	shows "drive to file on ext4 to another drive, 4 KiB to 64 MiB, by psync, libaio and io_uring"
+	shows "from a drive to a file on ext4 to another drive, 4 KiB to 64 MiB, by psync, libaio and io_uring"
 	start
 	with_fs "$mkfs_ext4"
 	engines /mnt/a/file
@@ -354,7 +354,7 @@ test_engines_ext4() {
 
 test_unaligned() {
 	local engine where at answer memory
-	shows "offsets, lengths and addresses are refused, or not, as with memory"
+	shows "unaligned offsets, lengths and addresses get the same answers as with memory"
 	start
 	drives drive
 	create card devdax -s 128M
@@ -372,15 +372,15 @@ test_unaligned() {
 			done
 			saw "$engine, drive$at: $answer"
 			case $at in
-			@100* | *" 100" | *@1*) like "so" "Invalid argument" "$answer" ;;
-			*@512*) like "so" "4096 bytes" "$answer" ;;
+			@100* | *" 100" | *@1*) like "it is" "Invalid argument" "$answer" ;;
+			*@512*) like "it is" "4096 bytes" "$answer" ;;
 			esac
 		done
 	done
 }
 
-# Threads with buffers of their own in the BAR: one writes to the drive, reads
-# that again and verifies it; then one reads what the host has put there.
+# Each thread has buffers of its own in the BAR. It first writes to the drive, reads that
+# again and verifies it. Then it reads what the host has put on the drive.
 test_fio() {
 	local job jobs read_jobs n=0 drive engine
 	local -a texts
@@ -394,7 +394,7 @@ test_fio() {
 			new_text
 			texts[n]=$text
 			echo "$text" | dd of="$DIR/$drive.img" bs=4M seek=$((n * 8 + 4)) conv=notrunc status=none
-			# fio unlinks its buffer
+			# fio unlinks its buffer, so keep another link
 			run "fallocate -l 4M /mnt/a/$n && ln /mnt/a/$n /mnt/a/$n.verify && ln /mnt/a/$n /mnt/a/$n.read"
 			job=" --name=$n --filename=${N[$drive]} --ioengine=$engine"
 			jobs+="$job --iomem=mmapshared:/mnt/a/$n.verify --offset=$((n * 32))M --size=16M"
@@ -412,7 +412,7 @@ test_fio() {
 }
 
 test_engines_xfs() {
-	shows "drive to file on xfs to another drive, 4 KiB to 64 MiB, by psync, libaio and io_uring"
+	shows "from a drive to a file on xfs to another drive, 4 KiB to 64 MiB, by psync, libaio and io_uring"
 	start
 	with_fs "$mkfs_xfs"
 	engines /mnt/a/file
@@ -428,14 +428,14 @@ test_engines_devdax() {
 runs_in strict
 
 test_vfio() {
-	shows "a devdax mapping registered with vfio, reached by IOVA; fsdax is refused"
+	shows "a devdax mapping that is registered with vfio is reached by IOVA; fsdax is refused"
 	vfio
 }
 
 runs_in passthrough slow
 
 test_topologies_passthrough() {
-	shows "intel-iommu, iommu=pt: drives and cards on root ports, behind one switch, and one on either"
+	shows "intel-iommu, iommu=pt: drive and card both on root ports, both behind one switch, and one of them on each"
 	every_pair identity
 }
 
@@ -446,15 +446,15 @@ has_viommu() {
 }
 
 test_topologies_viommu() {
-	shows "virtio-iommu, on another host bridge: drives and cards on root ports, behind one switch, and one on either"
+	shows "virtio-iommu, on another host bridge: drive and card both on root ports, both behind one switch, and one of them on each"
 	has_viommu
 	every_pair 'DMA(-FQ)?'
 }
 
 test_vfio_viommu() {
-	shows "a devdax mapping registered with vfio, behind virtio-iommu"
+	shows "a devdax mapping that is registered with vfio is reached behind virtio-iommu"
 	has_viommu
-	# there is no interrupt remapping
+	# vfio asks for interrupt remapping, which this machine does not have
 	run "modprobe vfio_iommu_type1 allow_unsafe_interrupts=1"
 	vfio
 }
@@ -462,6 +462,6 @@ test_vfio_viommu() {
 runs_in strict slow
 
 test_topologies_strict() {
-	shows "intel-iommu, strict: drives and cards on root ports, behind one switch, and one on either"
+	shows "intel-iommu, strict: drive and card both on root ports, both behind one switch, and one of them on each"
 	every_pair DMA
 }

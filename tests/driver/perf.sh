@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# What binding costs, and that nothing is done on the way of reads and writes
+# The cost of binding, and that the driver does nothing on reads and writes
 # shellcheck shell=bash
 
 . "$top/tests/bench/lib.sh"
 
-# at_most WHAT LIMIT GOT
+# at_most WHAT LIMIT GOT: the figure may be at most LIMIT
 at_most() {
 	awk -v a="$3" -v b="$2" 'BEGIN { exit !(a <= b) }' || bad "$1" "at most $2" "$3"
 	saw "$1: $3, at most $2"
@@ -41,8 +41,8 @@ test_functions() {
 	at_most "with 63 to with 7" 1.5 "$(ratio "$last" "$eighth")"
 }
 
-# fsyncs DEVICE: how many writes of 4 KiB, each with an fsync, it takes a second. fio
-# tells whole milliseconds, so this is to last a second and more.
+# fsyncs DEVICE: how many writes of 4 KiB, each with an fsync, the device takes per second.
+# fio counts in whole milliseconds, so the job has to last a second or more.
 fsyncs() {
 	run "fio --name=io --filename=$1 --direct=1 --ioengine=psync --bs=4k --size=8M --loops=64 --rw=write --fsync=1 --output-format=json"
 	awk -F '[:,]' '/"iops" / && $2 > 0 { print int($2); exit }' <<<"$OUT"
@@ -50,7 +50,7 @@ fsyncs() {
 
 test_fsync() {
 	local nfit ours
-	shows "an fsync costs no more than one percent above that of an NFIT NVDIMM"
+	shows "an fsync costs at most one percent more than one of an NFIT NVDIMM"
 	blank small
 	load
 	attach small
@@ -64,7 +64,7 @@ test_fsync() {
 	at_most "the NVDIMM's to ours" 1.01 "$(awk -v a="$nfit" -v b="$ours" 'BEGIN { printf "%.4f", a / b }')"
 }
 
-# expected JOB: how many times the NVDIMM's time it takes, of the committed figures
+# expected JOB: the job's time as a multiple of the NVDIMM's, by the committed results
 expected() {
 	awk -F'\t' -v job="$1" '
 		$1 == job { t[$2] = $3 }
@@ -76,7 +76,7 @@ runs_in exact_peers slow
 test_unchanged() {
 	local file=/mnt/a/file o=(--ioengine=psync --bs=4k) PEER job was
 	local -A got
-	shows "read, write, fsync and page fault take no more instructions beside an NVDIMM's than make bench has found"
+	shows "compared with an NVDIMM, read, write, fsync and page fault take no more instructions than make bench has found"
 	for PEER in nfit card; do
 		peer $PEER
 		namespace fsdax mem
@@ -94,11 +94,11 @@ test_unchanged() {
 	for job in "raw read 4k" "raw write 4k" "raw write 4k, fsync" "ext4 fault 4K"; do
 		was=$(expected "$job")
 		[ -n "$was" ] || bad "tests/bench/results/exact.tsv" "a figure for $job" "none"
-		at_most "$job, of the time then" 1.01 "$(awk -v was="$was" -v a="${got[$job,card]}" -v b="${got[$job,nfit]}" 'BEGIN { printf "%.4f", a / b / was }')"
+		at_most "$job, time relative to those results" 1.01 "$(awk -v was="$was" -v a="${got[$job,card]}" -v b="${got[$job,nfit]}" 'BEGIN { printf "%.4f", a / b / was }')"
 	done
 }
 
-# calls COMMAND: the module's functions that are entered meanwhile
+# calls COMMAND: run it, and set OUT to the module's functions that were entered meanwhile
 calls() {
 	run "mountpoint -q /sys/kernel/tracing || mount -t tracefs tracing /sys/kernel/tracing
 		cd /sys/kernel/tracing
@@ -108,12 +108,12 @@ calls() {
 		echo nop >current_tracer"
 }
 
-# io ARGUMENTS: fio over 512 KiB, silent
+# io ARGUMENTS: print a command that runs fio over 512 KiB without output
 io() {
 	echo "fio --name=io --bs=4k --size=8M --io_size=512k --rw=randrw $* --output=/dev/null || exit"
 }
 
-# touch_all FILE LENGTH: store to all of it
+# touch_all FILE LENGTH: print a command that stores to all pages of a mapping
 touch_all() {
 	echo "rm -f /tmp/held; mapcp hold $1 $2 >/tmp/held & await 60 'grep -q held /tmp/held' || exit; kill \$!; wait \$!"
 }
@@ -130,8 +130,8 @@ test_io() {
 	raw=$NODE
 	create card fsdax -s 64M
 	dax=$NODE
-	# the journal's own commits flush, and so does the thread that clears
-	# inode tables after the first mount
+	# These options keep two others from flushing: the journal's own commits, and the
+	# thread that clears inode tables after the first mount.
 	run "mkfs.ext4 -q -F -b 4096 -E lazy_itable_init=0,lazy_journal_init=0 $dax && mount -o dax=always,commit=3600 $dax /mnt/a && dd if=/dev/zero of=/mnt/a/file bs=1M count=8 status=none && fallocate -l 4M /mnt/a/new && sync"
 	create card devdax -s 64M
 	calls "$(io --filename="$raw" --direct=1 --ioengine=psync)"

@@ -1,38 +1,38 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# The power is cut (QEMU is killed) while all kinds of namespaces are written to
-# and their labels change; then the next machine finds all that was
-# acknowledged. What this models and what not is in
-# tests/RESULTS.md.
+# The power is cut (QEMU is killed) while all kinds of namespaces are written to and their
+# labels change. Then another machine has to find all that was acknowledged.
+# tests/RESULTS.md says what this models, and what it does not.
 # shellcheck shell=bash
 
-# Who writes, in the order of their numbers in tests/helpers/powercut
+# The writers, in the order of their numbers in tests/helpers/powercut
 writers=("ext4, new file" "ext4, msync" "xfs, new file" "xfs, O_DSYNC"
 	"sector, O_DIRECT" "raw, fsync" "devdax, CPU" "SQLite, ext4, WAL"
 	"SQLite, xfs, TRUNCATE" "fio jobs of 8 writes" "label updates")
 
-# noted FIELD: what the writers have said so far, 1: begun, 2: acknowledged
+# noted FIELD: print the writers' notes: 1 is the number that is begun, 2 the one that is
+# acknowledged
 noted() {
 	od -An -v -w64 -tu8 -N $((64 * ${#writers[@]})) "$DIR/notes.bar" | awk -v f="$1" '{ print $f }'
 }
 
-# inside WORD...: the guest's part
+# inside WORD...: run tests/helpers/powercut in the guest
 inside() {
 	run "/host/powercut $1 ${F[victim]} ${F[notes]} ${*:2}"
 }
 
-# up: mark the log, and bring the guest's part
+# up: mark the log of the new machine, and copy the guest's part into it
 up() {
 	guest "echo iopmem-case: $CASE_NUMBER >/dev/kmsg; echo 8 >/proc/sys/kernel/printk"
 	cp "$top/tests/helpers/powercut" "$VM/share/"
 	echo "$namespaces" >"$VM/share/namespaces"
 }
 
-# between LOW HIGH: sets chance to a number of the seed's
+# between LOW HIGH: set chance to a random number, which comes from the seed
 between() {
 	chance=$(($1 + (RANDOM * 32768 + RANDOM) % ($2 - $1 + 1)))
 }
 
-# new_card: a blank one, with a namespace of each kind
+# new_card: make a blank card, with a namespace of each kind
 new_card() {
 	namespaces=
 	up
@@ -49,7 +49,7 @@ new_card() {
 	is "namespaces" 5 "$(wc -l <<<"$namespaces")"
 }
 
-# at_work: each writer has got something done since the last cut
+# at_work: succeeds if each writer has got something acknowledged since the last cut
 at_work() {
 	local i now
 	mapfile -t now < <(noted 2)
@@ -58,8 +58,8 @@ at_work() {
 	done
 }
 
-# cut_power MILLISECONDS: from then on. Should one of them not get its turn for
-# long, that is a moment like any other.
+# cut_power MILLISECONDS: cut the power so long after all writers have got something done. If
+# one of them does not get its turn in time, the power is cut all the same.
 cut_power() {
 	local out
 	await 20 at_work
@@ -67,10 +67,10 @@ cut_power() {
 	vm_kill
 	out=$(complaints) && bad "$where, kernel log before it" "no complaint" "$out"
 	[ ! -s "$VM/share/complaints" ] ||
-		bad "$where, what writers say before it" "nothing" "$(cat "$VM/share/complaints")"
+		bad "$where, complaints of the writers before it" "none" "$(cat "$VM/share/complaints")"
 }
 
-# power_up: another machine with the same card; what is there is in OUT
+# power_up: boot another machine with the same card, and check the card. OUT has the findings.
 power_up() {
 	local ext4 xfs
 	mapfile -t acked < <(noted 2)
@@ -82,7 +82,7 @@ power_up() {
 	inside check "$ext4" "$xfs" "${acked[7]}" "${acked[8]}" "${acked[9]}"
 }
 
-# cuts N
+# cuts N: cut the power N times
 cuts() {
 	local n=$1 cut i labels first acked begun under_way=() chance where namespaces phases=()
 	RANDOM=${SEED:=$(date +%s)}
@@ -94,8 +94,8 @@ cuts() {
 	for ((cut = 1; cut <= n; cut++)); do
 		where="cut $cut of SEED=$SEED"
 		mapfile -t acked < <(noted 2)
-		# every third time at real-time priority, so that the cut finds
-		# it at any instruction and not where it waits for its turn
+		# Every third time the writer of labels has real-time priority. Then the cut
+		# can hit each of its instructions, and not only places where it waits.
 		[ $((RANDOM % 3)) = 0 ] && labels="'chrt -f 1'" || labels="nice"
 		inside work "${acked[9]}" "$labels"
 		between 0 2000
@@ -125,7 +125,7 @@ cuts() {
 runs_in torture
 
 test_few() {
-	shows "three power cuts, while each kind of namespace is written to and labels change, lose nothing that was acknowledged"
+	shows "three power cuts while each kind of namespace is written to and labels change: nothing that was acknowledged is lost"
 	cuts "${CUTS:-3}"
 }
 
@@ -136,8 +136,8 @@ test_many() {
 	cuts "${CUTS:-200}"
 }
 
-# over NUMBER TEXT: writes TEXT over what the card has of that writer's last
-# acknowledged write, in the middle of the block
+# over NUMBER TEXT: overwrite the middle of the block that the writer has last got
+# acknowledged with TEXT
 over() {
 	local at
 	for at in $(found "cut $1:${acked[$1]} " "$DIR/victim.bar" | sed -n '32~64p'); do
@@ -145,7 +145,7 @@ over() {
 	done
 }
 
-# ahead NUMBER N: as if N more had been acknowledged
+# ahead NUMBER N: change the notes as if N more writes had been acknowledged
 ahead() {
 	local bytes n=$((acked[$1] + $2)) i
 	for ((i = 0; i < 8; i++)); do
@@ -158,7 +158,7 @@ runs_in torture slow
 
 test_noticed() {
 	local acked chance where="the cut" namespaces at said
-	shows "what is lost, torn, damaged or older than acknowledged is noticed, of each kind"
+	shows "the check of each kind notices writes that are lost, torn, damaged or older than acknowledged"
 	trap used_up EXIT
 	new_card
 	tail -c 128K "$DIR/victim.bar" >"$work/labels"
@@ -177,7 +177,8 @@ test_noticed() {
 	done
 	ahead 8 100
 	ahead 9 2
-	# in the older labels the namespace is not there, as after each 8th update
+	# In the older labels the namespace does not exist, which is right after each 8th
+	# update. Then ask for more.
 	[ $((acked[10] % 8)) -lt 6 ] || ahead 10 2
 	dd if="$work/labels" of="$DIR/victim.bar" bs=128K seek=8191 conv=notrunc status=none
 	namespaces+=$'\nsixth raw 33554432 6c7574d0-0000-4000-8000-000000000006'

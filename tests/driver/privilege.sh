@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Who may do what: the claims of
+# Who may do what. The cases check the claims of
 # Documentation/driver-api/nvdimm/iopmem-threat-model.rst
 # shellcheck shell=bash
 runs_in base
@@ -7,7 +7,7 @@ runs_in base
 user="setpriv --reuid=65534 --regid=65534 --clear-groups"
 lockdown=/sys/kernel/security/lockdown
 
-# one namespace of each kind of node
+# nodes NAME: bind the function, and make a namespace for each kind of node
 nodes() {
 	blank "$1"
 	load
@@ -19,13 +19,13 @@ nodes() {
 	AT=/sys/bus/pci/devices/${F[$1]}
 }
 
-# bar_address NAME [OFFSET]: of the CPU
+# bar_address NAME [OFFSET]: set ADDRESS to the CPU's address of the BAR
 bar_address() {
 	run "read -r start _ < <(sed -n 3p /sys/bus/pci/devices/${F[$1]}/resource); printf '%#x\n' \$((start + ${2:-0}))"
 	ADDRESS=$OUT
 }
 
-# The table of files in the document, as "mode owner:group path"
+# table: print the document's table of files, as "mode owner:group path"
 table() {
 	sed -n '/^\.\. the files/,/^\.\. their end/s/^ *\([0-7]\{3\}\) \+\([a-z]*:[a-z]*\) \+\(\/.*\)/\1 \2 \3/p' \
 		"$top/Documentation/driver-api/nvdimm/iopmem-threat-model.rst"
@@ -43,7 +43,7 @@ test_modes() {
 			$user sh -c \"cat \$f\" 2>&1 >/dev/null | sed 's/.*: //; s,^,reads ,'
 			$user sh -c \": >>\$f\" 2>&1 | sed 's/.*: //; s,^,writes ,'
 		done </host/files"
-	# what root alone may read is refused to the user, and all writing is
+	# the user may not read what only root may read, and may write nothing
 	diff <(while read -r line; do
 		echo "$line"
 		[[ $line = ??0* ]] && echo "reads Permission denied"
@@ -57,21 +57,21 @@ test_modes() {
 
 test_all_files() {
 	local got
-	shows "none of the module's, the driver's and the nd bus's files is open to more than the document's table says"
+	shows "no file of the module, the driver and the nd bus has more permissions than the document's table says"
 	nodes cut
 	run "cd /sys; find module/iopmem_bus/ bus/pci/drivers/iopmem/ bus/pci/devices/${F[cut]}/ndbus*/ -type f -perm /022"
 	is "writable by others than root" "" "$OUT"
 	run "find $AT/ndbus*/ -type f \\( -name resource -o -name bus_address \\) -perm /044"
-	is "addresses to be read by others than root" "" "$OUT"
+	is "files with addresses that others than root can read" "" "$OUT"
 	run "find $AT/ndbus*/ -type f \\( -name resource -o -name bus_address \\) | sed 's,.*/,,' | sort | uniq -c | xargs"
-	like "those that there are" "1 bus_address [2-9] resource" "$OUT"
+	like "files with addresses" "1 bus_address [2-9] resource" "$OUT"
 	run "find /dev \\( -name 'pmem*' -o -name 'dax*' -o -name 'nmem*' -o -name 'ndctl*' \\) ! -type d ! -type l -perm /007"
 	is "nodes open to all" "" "$OUT"
 }
 
 test_user() {
 	local before
-	shows "ndctl as a user lists and changes nothing; the addresses in /proc/iomem, pagemap and sysfs are kept from him"
+	shows "as a user, ndctl lists and changes nothing; /proc/iomem, pagemap and sysfs show him no addresses"
 	nodes cut
 	before=$(sha256sum <"$DIR/cut.bar")
 	run "$user ndctl list -BDRN"
@@ -89,7 +89,7 @@ test_user() {
 	is "namespaces" 2 "$OUT"
 	[ "$(sha256sum <"$DIR/cut.bar")" = "$before" ] || bad "the BAR" "as it was" "changes"
 	saw "the BAR: as it was"
-	# while a region uses the labels, not even root gets that far
+	# disable the region, since while it uses the labels even root is refused
 	run "ndctl disable-region all"
 	fails "failed to open /dev/nmem0: Permission denied" "$user ndctl zero-labels nmem0"
 	run "ndctl enable-region all && ndctl list -N | grep -c '\"uuid\"'"
@@ -98,7 +98,7 @@ test_user() {
 
 test_user_file() {
 	local at
-	shows "a user with a file on a DAX file system writes its contents, and nothing outside the namespace; its pages' addresses are not shown to him"
+	shows "a user with a file on a DAX file system can change its contents, and nothing outside the namespace; he does not see its pages' addresses"
 	nodes cut
 	new_text
 	run "mkfs.ext4 -q -F -b 4096 $DISK && mount -o dax $DISK /mnt/a && dd if=/dev/zero of=/mnt/a/file bs=1M count=2 status=none && chown 65534 /mnt/a/file && sync /mnt/a/file
@@ -106,20 +106,20 @@ test_user_file() {
 	at=$(field bar_offset)
 	cp "$DIR/cut.bar" "$DIR/before"
 	run "{ echo '$text'; head -c 2M /dev/zero; } | head -c 2M >/tmp/text; $user mapcp in /mnt/a/file 2M </tmp/text"
-	is "what he has stored is at the file's place" "$at" "$(found "$text" "$DIR/cut.bar")"
+	is "his data is at the file's offset in the BAR" "$at" "$(found "$text" "$DIR/cut.bar")"
 	launch "$user mapcp spin /mnt/a/file 4K" 'grep -q physical $said'
 	run "cat $SAID"
 	like "its address, in his pagemap" "physical 0x0\$" "$OUT"
 	stop mapcp
 	fails "Permission denied|not permitted|root" "$user ndctl-iopmem extents /mnt/a/file"
 	run "umount /mnt/a"
-	# in the namespace, the file system has its own to write
+	# compare from 16 MiB on, since the file system itself writes to the namespace
 	cmp -i $((16 << 20)) "$DIR/before" "$DIR/cut.bar" || bad "the BAR outside this namespace" "as it was" "changes"
 	saw "the BAR outside this namespace: as it was"
 }
 
 test_bus_master() {
-	shows "the driver never switches bus mastering on: not by binding, nor by namespaces, I/O, labels, flushes and unbinding"
+	shows "the driver never switches bus mastering on, neither with binding and unbinding nor with namespaces, I/O, labels and flushes"
 	blank cut
 	load
 	run "setpci -s ${F[cut]} COMMAND"
@@ -137,12 +137,12 @@ test_bus_master() {
 	attach cut
 	detach cut
 	run "setpci -s ${F[cut]} COMMAND"
-	is "if it was on, unbinding switches it off" 0 $((0x$OUT & 4))
+	is "it was on, and unbinding has switched it off" 0 $((0x$OUT & 4))
 }
 
 test_root_mappings() {
 	local data
-	shows "root by /dev/mem and resource2: not the label area, not an enabled namespace; the rest yes"
+	shows "through /dev/mem and resource2, root can reach neither the label area nor an enabled namespace, but the rest of the BAR"
 	blank cut
 	load
 	attach cut
@@ -159,9 +159,9 @@ test_root_mappings() {
 	fails "mmap: (Invalid argument|Operation not permitted)" "mapcp out /sys/bus/pci/devices/${F[cut]}/resource2 4K"
 }
 
-# What the card's memory holds changes while it is bound, from the host.
+# The host changes the card's memory while the function is bound.
 test_labels_change() {
-	shows "labels that the card changes while it is bound are not looked at until it is bound again; a flush notices if they are gone"
+	shows "labels that change on the card while it is bound are not read until it is bound again; a flush notices if they are gone"
 	disks_fail
 	blank cut
 	load
@@ -180,7 +180,7 @@ test_labels_change() {
 	is "bound again, namespaces" "" "$OUT"
 }
 
-# locked MODE: what works no more, and what does
+# locked MODE: check what is refused under this lockdown mode, and what still works
 locked() {
 	nodes cut
 	run "mount -t securityfs none /sys/kernel/security 2>/dev/null; cat $lockdown"
@@ -210,7 +210,7 @@ locked() {
 }
 
 test_lockdown_integrity() {
-	shows "under lockdown=integrity, as with Secure Boot: no /dev/mem, resource2, setpci, unsigned module; a bound function goes on"
+	shows "under lockdown=integrity, as with Secure Boot, /dev/mem, resource2, setpci and unsigned modules are refused, and a bound function goes on"
 	locked integrity
 }
 

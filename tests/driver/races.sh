@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Many at once, and one often
+# Many operations at once, and one operation many times
 # shellcheck shell=bash
 runs_in races torture
 
-# What follows, up to the first case, runs in the guest: "worker N ROLE" for
-# each process. Whoever comes too late is refused, so each attempt is counted as
-# done or refused, and what must not happen is a hang or a complaint.
+# The functions up to the first case run in the guest. Each process runs "worker NAME ROLE
+# SEED". An operation that comes too late is refused, so attempts are counted as done or as
+# refused. The case fails only by a hang or a complaint.
 driver=/sys/bus/pci/drivers/iopmem
 
-# attempt WHAT COMMAND...
+# attempt WHAT COMMAND...: run the command, and count it as done or refused
 attempt() {
 	local what=$1
 	shift
@@ -20,7 +20,7 @@ attempt() {
 	fi
 }
 
-# pick PATTERN: a random one of the paths that there are, in PICK
+# pick PATTERN: set PICK to a random path that matches
 pick() {
 	local all
 	mapfile -t all < <(compgen -G "$1")
@@ -35,7 +35,7 @@ transfer() {
 	dma /dev/nvme0n1@16M "$1" 1M && dma "$1" /dev/nvme0n1@32M 1M
 }
 
-# file_system NAME: of a block device: made, mounted, used, and unmounted again
+# file_system NAME: make a file system on the block device, mount it, use it, and unmount it
 file_system() {
 	local dir=/tmp/races/mnt.$me
 	mkdir -p "$dir"
@@ -48,16 +48,16 @@ file_system() {
 	await 100 "umount $dir"
 }
 
-# alone NAME COMMAND...: with nobody else at what goes by that name
+# alone NAME COMMAND...: run the command while holding the lock NAME
 alone() {
 	local name=$1
 	shift
 	(flock 9 && "$@") 9>"/tmp/races/lock.$name"
 }
 
-# region NAME: the number of the region that pmemR.N, daxR.N or namespaceR.N
-# belongs to. A namespace's driver that is taken away under a file system with
-# DAX makes the kernel oops by itself, on any pmem. So each region has a lock.
+# region NAME: the name of the region of pmemR.N, daxR.N or namespaceR.N, which is also the
+# name of its lock. Each region has one, since the kernel oopses, on any pmem, if a
+# namespace loses its driver under a file system with DAX.
 region() {
 	local number=${1##*/}
 	number=${number//[!0-9.]/}
@@ -72,13 +72,13 @@ destroy() {
 	attempt destroy timeout $((60 * PACE)) ndctl destroy-namespace -f "$1"
 }
 
-# Two things that go wrong in the kernel itself while a function is unbound, and
-# so each function has a lock, but for the one that is unplugged from outside. A
-# device DAX node that is opened meanwhile oopses when it is mapped: dax_open()
-# takes what dax_get_private() gives for it, NULL. And writing a label takes the
-# dimm's data, which are gone.
+# bound PATTERN COMMAND...: set PICK to a path below a function, and run the command while
+# holding the function's lock.
 #
-# bound PATTERN COMMAND...: on one of what there is below such a function, in PICK
+# Each function has a lock, except the one that the host unplugs. Without it, two defects of
+# the kernel itself show while a function is unbound. If a device DAX node is opened
+# meanwhile, mapping it oopses, since dax_open() uses the NULL of dax_get_private(). And
+# writing a label uses the dimm's data, which are freed already.
 bound() {
 	local function
 	pick "/sys/bus/pci/devices/0000:00:*/ndbus*/$1" || return
@@ -119,9 +119,9 @@ worker() {
 			function_of_ours || continue
 			alone "${PICK##*/}" attempt remove store "$PICK/remove" 1
 			attempt rescan store /sys/bus/pci/rescan 1
-			sleep 1	# not all the time
+			sleep 1	# otherwise the others would get little done
 			;;
-		# there was nothing to be done
+		# sleep if there is nothing to do
 		creator) create_one || sleep 0.2 ;;
 		destroyer) destroy_one || sleep 0.2 ;;
 		mounter) mount_one || sleep 0.2 ;;
@@ -131,12 +131,12 @@ worker() {
 	echo "$me" >>/tmp/races/ended
 }
 
-# the rest runs on the host
+# The rest runs on the host.
 
 test_races() {
 	local workers=(binder binder remover creator creator destroyer mounter mounter mounter dax)
 	local seed=${RACES_SEED:-$RANDOM} end plugged=0 i f at said list
-	shows "bind, unbind, remove, hot-unplug, create, destroy, mount, fio and P2P on 16 functions at once: nothing hangs, and all can be used afterwards"
+	shows "bind, unbind, remove, hot-unplug, create, destroy, mount, fio and P2P run at once on 16 functions: nothing hangs, and all functions can be used afterwards"
 	for ((i = 0; i < 16; i++)); do
 		blank race$i
 	done
@@ -155,14 +155,14 @@ test_races() {
 			setsid bash /host/worker \$role.\$n \$role \$(($seed + n)) >/tmp/races/\$n.log 2>&1 &
 		done"
 
-	# so long all of them work; how much they get done is no matter
+	# The workers run for this time. How much they get done does not matter.
 	end=$((SECONDS + ${RACES_SECONDS:-600}))
 	while [ $SECONDS -lt $end ]; do
 		insert hot 64M
-		until (wait_slot hot present) >/dev/null; do	# the remover takes it, too
+		until (wait_slot hot present) >/dev/null; do	# the remover may take it away meanwhile
 			[ $SECONDS -lt $((end + 600 * PACE)) ] || bad "the slot" "a function in it" "none"
 		done
-		sleep $((RANDOM % 10))	# any moment
+		sleep $((RANDOM % 10))	# unplug at a random moment
 		unplug hot
 		plugged=$((plugged + 1))
 	done
@@ -181,7 +181,7 @@ test_races() {
 	run "tail -n 4 /tmp/races/*.log"
 	said=$OUT
 	for f in unbind bind remove rescan create destroy mkfs mount fio "P2P into a file" "P2P into devdax"; do
-		grep -q "^ *[1-9][0-9]* $f: done\$" <<<"$list" || bad "what was done" "$f among it" "$said"
+		grep -q "^ *[1-9][0-9]* $f: done\$" <<<"$list" || bad "operations that were done" "at least one $f" "$said"
 	done
 	vm_find_functions
 	run "for f in ${F[*]}; do [ \$(cat /sys/bus/pci/devices/\$f/device) != 0x1110 ] || [ -e $driver/\$f ] || echo \$f >$driver/bind || exit; done"
@@ -198,11 +198,15 @@ test_races() {
 	saw "stored to all 16, and found in their BARs"
 }
 
-# counts FILE: what is in use, one a line. Object counts of the slabs are nearly
-# exact once what CPUs keep for themselves has been given back, and to load a
-# module frees what vmalloc frees late. Events wait in sockets until udev has had
-# them. What caches have seen used is dropped the second time only. What is freed
-# later still is no matter here: who compares looks again, for a while.
+# counts FILE: write into FILE what the kernel has in use, one line for each kind. To make the
+# numbers repeat, it first lets the kernel free what is freed late:
+#
+#	udev		handles the events that wait in sockets
+#	rmmod, modprobe	make vmalloc free its areas
+#	drop_caches	drops entries that were used lately only the second time
+#	shrink		gives back the objects that CPUs keep for themselves
+#
+# Some objects are freed even later, so the callers repeat the comparison for a while.
 counts() {
 	GUEST_SECONDS=600 run "udevadm settle --timeout=$((500 * PACE)) && rmmod iopmem_bus && modprobe iopmem_bus && cat /sys/bus/nd/devices/ndbus*/wait_probe >/dev/null &&
 			echo ${F[race0]} >$driver/unbind || exit
@@ -220,13 +224,13 @@ counts() {
 
 test_cycles() {
 	local times=${CYCLES:-1000} cycle
-	shows "$times times bind and unbind: slabs, vmalloc, memory types, addresses and sysfs are as before"
+	shows "after bind and unbind $times times, slabs, vmalloc, memory types, addresses and sysfs are as before"
 	blank race0
 	load
 	run "echo iopmem >/sys/bus/pci/devices/${F[race0]}/driver_override"
 	cycle="echo ${F[race0]} >$driver/bind && cat /sys/bus/nd/devices/ndbus*/wait_probe >/dev/null && echo ${F[race0]} >$driver/unbind || exit"
 	GUEST_SECONDS=3600 run "for i in \$(seq 50); do $cycle; done"
-	counts /tmp/before	# makes inodes of its own
+	counts /tmp/before	# the first call creates inodes itself
 	await 100 '(run "mv /tmp/before /tmp/earlier"; counts /tmp/before; run "cmp /tmp/earlier /tmp/before") >/dev/null'
 	GUEST_SECONDS=3600 run "for i in \$(seq $times); do $cycle; done"
 	await 100 '(counts /tmp/after; run "cmp /tmp/before /tmp/after") >/dev/null'
@@ -235,7 +239,7 @@ test_cycles() {
 	saw "unchanged: $(tr '\n' ' ' <<<"$OUT")(kinds of vmalloc, lines of /proc/iomem, kinds of files in /sys)"
 	run "join <(sort /tmp/before.slab) <(sort /tmp/after.slab) | awk '{ print \$3 - \$2, \$1 }' | sort -rn"
 	saw "slab caches with the most objects more: $(head -n 3 <<<"$OUT" | tr '\n' ' ')"
-	# a slab more or less is no news: less than 1,000 times tell nothing here
+	# The number of slabs varies by a few, so fewer than 1,000 times show nothing here.
 	is "caches with 9 objects more for every 10 times" "" \
 		"$(awk -v most=$((times < 1000 ? 900 : times * 9 / 10)) '$1 >= most' <<<"$OUT")"
 	figure "bind and unbind of one function" "$times" "all as before"
@@ -245,19 +249,19 @@ runs_in base slow
 
 test_mount() {
 	local i
-	shows "mounted at the moment when the removal has begun: it waits, or the mount fails"
+	shows "if a file system is mounted just when the removal begins, the removal waits, or the mount fails"
 	may_log "Buffer I/O error on dev pmem.* async page read"
 	blank card
 	load
 	attach card
-	# what is removed before it gives the mount its time
+	# these namespaces are removed before the mounted one, which gives the mount time
 	for ((i = 0; i < 10; i++)); do
 		create card raw -s 16M
 	done
 	create card fsdax -s 32M
 	run "mkfs.ext4 -q -F -b 4096 $NODE; echo ${F[card]} >$driver/unbind"
-	# How long the mount takes changes with the load, so the moment follows: the
-	# removal begins later where the mount has failed, earlier where it waited.
+	# How long the mount takes depends on the load, so each round adjusts the moment. The
+	# removal begins later if the mount has failed, and earlier if the removal waited.
 	GUEST_SECONDS=600 run "waited=0 later=0
 		pause() { [ \$1 -le 0 ] || sleep \$((\$1 / 1000)).\$(printf %03d \$((\$1 % 1000))); }
 		warned() { dmesg | grep -c 'is in use, unmount or close it: removal waits'; }

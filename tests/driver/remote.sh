@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Beyond one machine: RDMA, NVMe over fabrics, a card that two machines have
+# Several machines: RDMA, NVMe over fabrics, and a card that two machines share
 # shellcheck shell=bash
 
 HERE=10.0.0.1
 THERE=10.0.0.2
 
-# online ADDRESS: with RDMA (rxe) on the network, which in this kernel or that
-# does not leave the first network namespace: so two machines
+# online ADDRESS: configure the network, with RDMA (rxe) on it. Two machines are needed, since
+# with some kernels rxe works only in the first network namespace.
 online() {
 	run "nic=\$(ls /sys/bus/pci/devices/0000:00:17.0/virtio*/net)
 		ip addr replace $1/24 dev \$nic && ip link set \$nic up || exit
@@ -14,7 +14,7 @@ online() {
 		rdma link show | grep -q rxe0 || rdma link add rxe0 type rxe netdev \$nic"
 }
 
-# two_machines: the one beside has the card's driver
+# two_machines: start the second machine, and bind the card there
 two_machines() {
 	blank card
 	beside far
@@ -24,8 +24,8 @@ two_machines() {
 	there attach card
 }
 
-# put FILE: into the namespace at the BAR's start, whose data begins at 2 MiB,
-# from outside
+# put FILE: write the file into the namespace at the BAR's start, from the host. The
+# namespace's data begins at 2 MiB.
 put() {
 	dd if="$1" of="$DIR/card.bar" bs=2M seek=1 conv=notrunc status=none
 }
@@ -33,7 +33,7 @@ put() {
 runs_in near
 
 test_rdma() {
-	shows "RDMA from another machine writes into, and reads from, a registered devdax mapping"
+	shows "RDMA from another machine writes into a registered devdax mapping, and reads from it"
 	two_machines
 	there create card devdax -s 64M --map=mem
 	new_text
@@ -50,7 +50,7 @@ test_rdma() {
 	put "$VM/share/data"
 	there launch "verbs serve rxe0 $NODE 8M" 'grep -q registered $said'
 	run "verbs read rxe0 $THERE 8M | cmp - /host/data && echo equal"
-	is "bytes put into the BAR from outside, as they arrive" equal "$OUT"
+	is "bytes that the host has put into the BAR, as they arrive" equal "$OUT"
 }
 
 test_rdma_fsdax() {
@@ -62,8 +62,8 @@ test_rdma_fsdax() {
 	there run "umount /mnt/a"
 }
 
-# export TRANSPORT: NODE, with the kernel's own target. The names have to be
-# the same each time, or the other side takes it for another namespace.
+# export_over TRANSPORT: export NODE by the kernel's own target. The names have to be the same
+# each time. Otherwise the other side takes it for another namespace.
 export_over() {
 	there run "modprobe -a nvmet nvmet-$1
 		mountpoint -q /sys/kernel/config || mount -t configfs config /sys/kernel/config
@@ -99,14 +99,14 @@ over_fabric() {
 	run "cp /host/data /mnt/a/file && sync /mnt/a/file"
 	is "times in the BAR's file" 1 "$(in_bar card "$text")"
 
-	# a line is acknowledged once it is synced
+	# the writer prints a line's number, as an acknowledgement, once the line is synced
 	launch "(n=0; while [ ! -e /tmp/enough ]; do
 			n=\$((n + 1))
 			echo \"$text \$n\" >>/mnt/a/log && sync /mnt/a/log || exit
 			echo \$n
 		done)" '[ $(wc -l <$said) -gt 20 ]'
 	there vm_kill
-	# from then on nothing can be acknowledged
+	# once the controller is not live, nothing more can be acknowledged
 	run "await 60 '[ \$(cat /sys/class/nvme/nvme0/state) != live ]'; tail -n 1 $SAID"
 	before=$OUT
 	saw "lines acknowledged when the target was killed: $before"
@@ -135,12 +135,12 @@ over_fabric() {
 
 runs_in near slow
 
-# perftest does not compare. It fills both sides' buffers with rand(), seeded with
-# the time, so clocks that differ make bytes that differ. The first half of the
-# client's is sent to, or read from, the second half of the server's.
+# perftest does not compare the bytes. It fills the buffers of both sides by rand(), with the
+# time as the seed, so the case sets one clock to another time. The first half of the
+# client's buffer is sent to the second half of the server's, or read from there.
 test_perftest() {
 	local test
-	shows "perftest's ib_write_bw and ib_read_bw on a devdax mapping, and that the bytes are in the BAR"
+	shows "perftest's ib_write_bw and ib_read_bw work on a devdax mapping, and the bytes are in the BAR"
 	two_machines
 	run "date -s @1000000000"
 	there create card devdax -s 64M --map=mem --align=4096
@@ -155,15 +155,15 @@ test_perftest() {
 	done
 }
 
-# same AT BAR_AT: 64 KiB of the client's buffer and of the BAR's data
+# same AT BAR_AT: compare 64 KiB of the client's buffer with 64 KiB of the BAR's data
 same() {
 	cmp -s -n 65536 -i "$1:$(((2 << 20) + $2))" "$VM/share/buffer" "$DIR/card.bar" &&
 		echo equal || echo different
 }
 
-# Struct pages on the card would be written by both kernels: --map=mem.
+# --map=mem, since both kernels would write to struct pages on the card
 test_two_machines() {
-	shows "one card in two machines: what one writer and one reader see, and that a second writer has to be kept out"
+	shows "one card in two machines: one writer and one reader work within limits, and a second writer causes damage unless it is kept out"
 	two_machines
 	load
 	attach card
@@ -200,11 +200,11 @@ test_two_machines() {
 }
 
 test_nvmeof_tcp() {
-	shows "a namespace exported with nvmet over TCP; the target is killed and comes back, and nothing synced is lost"
+	shows "a namespace is exported by nvmet over TCP; the target is killed and comes back, and nothing that was synced is lost"
 	over_fabric tcp
 }
 
 test_nvmeof_rdma() {
-	shows "the same with nvmet over RDMA, where the target is killed and nothing synced is lost"
+	shows "a namespace is exported by nvmet over RDMA; the target is killed and comes back, and nothing that was synced is lost"
 	over_fabric rdma
 }

@@ -3,15 +3,15 @@
 # shellcheck shell=bash
 runs_in base
 
-# tests/data/labels-1.2 is what three_namespaces, below, made of a blank BAR of
-# 128 MiB, and labels-1.1 the same after "ndctl init-labels -V 1.1". They hold
-# the bytes that are not zero, as
+# tests/data/labels-1.2 was recorded after three_namespaces, below, on a blank BAR of
+# 128 MiB, and labels-1.1 in the same way after "ndctl init-labels -V 1.1". They have the
+# bytes that are not zero, as printed by
 #
 #	od -v -Ax -tx1 -w32 recorded.bar | grep -vE '^[0-9a-f]+( 00)*$'
 #
-# prints them. They stay as they are: the card in the field has these.
+# Do not change them, since cards in use have such labels.
 
-# recorded VERSION FILE: the recorded bytes into a file of zeros
+# record_of VERSION FILE: write the recorded bytes into a file of zeros
 record_of() {
 	local at bytes
 	while read -r at bytes; do
@@ -22,7 +22,7 @@ record_of() {
 	done <"$top/tests/data/labels-$1"
 }
 
-# what is in them: name, mode, size, uuid
+# recorded_namespaces VERSION: the recorded namespaces: name, mode, size, uuid
 recorded_namespaces() {
 	local files pages
 	case $1 in
@@ -32,7 +32,8 @@ recorded_namespaces() {
 	echo "files fsdax 31457280 $files, pages devdax 31457280 $pages, plain raw 16777216 00000000-0000-4000-8000-000000000003"
 }
 
-# With the uuids given, the labels are the same each time.
+# three_namespaces: make the recorded namespaces. Their uuids are given, so the labels are the
+# same each time.
 three_namespaces() {
 	local uuid=00000000-0000-4000-8000-00000000000
 	create recorded fsdax -s 32M --map=mem -n files -u ${uuid}1
@@ -40,7 +41,7 @@ three_namespaces() {
 	create recorded raw -s 16M -n plain -u ${uuid}3
 }
 
-# namespaces in the JSON in OUT
+# listed: print the namespaces of the JSON in OUT
 listed() {
 	awk -F'"' '
 		$2 == "mode" { mode = $4 }
@@ -52,7 +53,7 @@ listed() {
 
 test_read() {
 	local v
-	shows "recorded labels, 1.1 and 1.2, are read: names, modes, sizes, uuids; then one namespace is added and one destroyed"
+	shows "the names, modes, sizes and uuids of recorded labels, 1.1 and 1.2, are read; then one namespace can be added and one destroyed"
 	load
 	for v in 1.2 1.1; do
 		new_text
@@ -77,7 +78,7 @@ test_read() {
 
 test_written() {
 	local v
-	shows "labels written now, 1.1 and 1.2, are the recorded ones byte for byte, so what read these reads them"
+	shows "labels that are written now, 1.1 and 1.2, equal the recorded ones byte for byte, so older versions can read them"
 	load
 	for v in 1.2 1.1; do
 		blank recorded
