@@ -1,32 +1,33 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# ndctl-iopmem bind and unbind with the real driver, in a real /proc
+# ndctl-iopmem bind and unbind with the real driver and a real /proc
 # shellcheck shell=bash
 runs_in base
 
-# at NAME: where a function is, as "driver,driver_override"
+# at NAME: set AT to the function's "driver,driver_override"
 at() {
 	run "cd /sys/bus/pci/devices/${F[$1]}; d=\$(readlink driver); echo \${d##*/},\$(cat driver_override)"
 	AT=$OUT
 }
 
-# json KEY: of the JSON in OUT, which may have other lines before it
+# json KEY [N]: the key's first or Nth value in the JSON in OUT, which may have other lines
+# before it
 json() {
 	sed -n "s/^ *\"$1\":\"\?\([^\",]*\)\"\?,\?\$/\1/p" <<<"$OUT" | sed -n "${2:-1}p"
 }
 
-# opens FILE: a process that has it open, and goes on
+# opens FILE: launch a process that keeps the file open
 opens() {
 	launch "sleep 999 3<$1" 'grep -qx sleep /proc/$pid/comm'
 }
 
-# maps FILE@OFFSET LENGTH: a process that has it mapped, and does not store
+# maps FILE@OFFSET LENGTH: launch a process that keeps the file mapped, and does not store
 maps() {
 	local name=${1##*/}
 	launch "mapcp part $1 $2" "grep -q '/${name%@*}\$' /proc/\$pid/maps"
 }
 
 test_bind() {
-	shows "bind loads the module, binds, and lists the regions and namespaces that come of it; unbind undoes it"
+	shows "bind loads the module, binds the function, and lists its regions and namespaces; unbind undoes that"
 	blank card
 	run "ndctl-iopmem bind ${F[card]}"
 	is "function" "${F[card]}" "$(json function)"
@@ -60,7 +61,7 @@ test_bind() {
 }
 
 test_refused() {
-	shows "of several functions one that does not fit has all refused, before anything is touched"
+	shows "if one of several functions cannot be bound, all are refused before anything is changed"
 	fails "${F[tiny]}: no BAR can be a region: .*BAR 2: smaller than 4 MiB" "ndctl-iopmem bind --force 1af4:1110"
 	at card
 	is "another of them" ",(null)" "$AT"
@@ -69,11 +70,11 @@ test_refused() {
 	fails "the driver ahci has it|no BAR can be a region" "ndctl-iopmem bind 0000:00:1f.2"
 }
 
-# The kernel gives a range the type of what maps part of it already, if that is
-# one type. Of two it takes none.
+# If part of a range is mapped already, the kernel reserves the range with the type of that
+# mapping. If the mappings have two types, it refuses.
 test_mapped() {
 	local dev
-	shows "mapped by another program as uncached, a BAR is uncached, and check says so; in two ways, the driver refuses it, and the function before it is put back"
+	shows "if another program maps a BAR uncached, the BAR is uncached, and check says so; if it is mapped with two types, the driver refuses it, and a function that was bound before it is put back"
 	blank pair0 pair1
 	may_log "conflicting memory types"
 	load
@@ -100,17 +101,17 @@ test_mapped() {
 	is "the first is" ",none" "$AT"
 	stop mapcp
 	run "ndctl-iopmem bind ${F[pair0]} ${F[pair1]} >/dev/null; ndctl list -B | grep -c provider"
-	is "once nobody maps it, buses" 2 "$OUT"
+	is "buses, once nothing maps it" 2 "$OUT"
 	run "ndctl-iopmem unbind ${F[pair0]} ${F[pair1]} >/dev/null; echo >/sys/bus/pci/devices/${F[pair0]}/driver_override"
 }
 
-# held_by TEXT: unbind is refused with just that
+# held_by TEXT: unbind has to be refused with exactly that reason
 held_by() {
 	fails "^ndctl-iopmem unbind: ${F[card]}: in use: $1: end that first, or use --force\$" "ndctl-iopmem unbind ${F[card]}"
 }
 
 test_held() {
-	shows "unbind is refused while it is in use, and says by whom: mount, process, swap, dax, another mount namespace"
+	shows "unbind is refused while the function is in use, and says by what: a mount, a process, swap, device DAX, another mount namespace"
 	blank card
 	run "ndctl-iopmem bind ${F[card]} >/dev/null"
 	create card fsdax -s 64M
@@ -141,7 +142,7 @@ test_held() {
 }
 
 test_held_process() {
-	shows "unbind names a process whose folder or root is in the mount, also once the mount is not shown any more"
+	shows "unbind names a process whose working folder or root is in the mount, even after a lazy unmount"
 	blank card
 	run "ndctl-iopmem bind ${F[card]} >/dev/null"
 	create card fsdax -s 64M
@@ -160,7 +161,7 @@ test_held_process() {
 
 test_held_kernel() {
 	local disk
-	shows "unbind names the device that is made of a disk, and says of a journal that the kernel has it"
+	shows "unbind names the device that is stacked on a disk, and says that the kernel has claimed a journal's disk"
 	blank card cut
 	run "ndctl-iopmem bind ${F[card]} ${F[cut]} >/dev/null"
 	create cut raw -s 32M
@@ -189,7 +190,7 @@ test_force() {
 	create card fsdax -s 64M
 	run "mkfs.ext4 -q -F -b 4096 $NODE && mount -o dax $NODE /mnt/a"
 	launch "ndctl-iopmem unbind --force ${F[card]}" 'grep -q waits $said'
-	# it looks each second: that it says nothing more takes some
+	# it looks once a second, so wait for some seconds for a second line
 	run "sleep 3; cat $SAID"
 	is "meanwhile, once" "ndctl-iopmem unbind: ${F[card]}: the kernel waits: ${NODE#/dev/} is mounted on /mnt/a" "$OUT"
 	run "echo still >/mnt/a/file && sync /mnt/a/file && umount /mnt/a"
@@ -199,7 +200,7 @@ test_force() {
 	is "action" unbound "$(json action)"
 
 	run "ndctl-iopmem bind ${F[card]} >/dev/null; mount -o dax $NODE /mnt/a"
-	# where there is no terminal, bash has its background ignore Ctrl-C
+	# without a terminal, bash starts background processes with SIGINT ignored
 	launch "env --default-signal=INT ndctl-iopmem unbind --force ${F[card]}" 'grep -q waits $said'
 	run "kill -INT $PID"
 	ended
@@ -213,11 +214,10 @@ test_force() {
 	is "where it is after the unmount" ",(null)" "$AT"
 }
 
-# moments COMMAND START RESET: interrupt the command at 25 random moments of its
-# run and a little more; afterwards the function has to be at one of its ends.
-# How long a run takes changes with the load, so the moments follow: the next is
-# taken from a shorter time where the command came first, from a longer one where
-# the signal did.
+# moments COMMAND START RESET: interrupt the command at 25 random moments during its run, or
+# shortly after it. Afterwards the function must have its state from before or from after the
+# command. How long a run takes depends on the load, so each round adjusts the range of
+# moments. It is shorter after the command was faster, and longer after the signal was.
 moments() {
 	local took
 	guest_slow $((500 * PACE)) "cd /sys/bus/pci/devices/${F[card]}
@@ -236,20 +236,20 @@ moments() {
 		done | sort | uniq -c; echo took \$took ms" >"$work/moments" 2>&1 || bad "$1, interrupted" "to go on" "$(cat "$work/moments")"
 	took=$(sed -n 's/^took //p' "$work/moments")
 	saw "$1 takes $took; after 25 interruptions: $(grep -v ^took "$work/moments" | tr -s ' \n' ' ')"
-	unlike "anything between" "^ *[0-9]+ ([^,]+,\(null\)|,iopmem|not|.*none)" "$(cat "$work/moments")"
+	unlike "states in between" "^ *[0-9]+ ([^,]+,\(null\)|,iopmem|not|.*none)" "$(cat "$work/moments")"
 	is "states in all" 25 "$(grep -v ^took "$work/moments" | awk '$2 == ",(null)" || $2 == "iopmem,iopmem" { n += $1 } END { print n }')"
-	like "it was where it was, at least once" "^ *[1-9][0-9]* ${2//[()]/.}" "$(cat "$work/moments")"
+	like "it was in its former state at least once" "^ *[1-9][0-9]* ${2//[()]/.}" "$(cat "$work/moments")"
 }
 
 test_interrupted() {
-	shows "interrupted at 50 random moments, the function is where it was or where it should be, never between"
+	shows "after interruptions at 50 random moments, the function has its former state or the new one, and none in between"
 	blank card
 	load
 	moments bind ",(null)" "[ ! -e driver ] || { echo ${F[card]} >driver/unbind; echo >driver_override; }"
 	moments unbind "iopmem,iopmem" "echo iopmem >driver_override; [ -e driver ] || echo ${F[card]} >/sys/bus/pci/drivers/iopmem/bind"
 }
 
-# boot NAME...: what a boot does: the module is not loaded, the function appears
+# boot NAME...: do what a boot does: the module is not loaded, and the functions appear
 boot() {
 	local n
 	run "rmmod iopmem_bus; udevadm control --reload"
@@ -259,7 +259,7 @@ boot() {
 	run "echo 1 >/sys/bus/pci/rescan; udevadm settle"
 }
 
-# bound NAME: by udev, within a deadline
+# bound NAME: udev has to bind the function within a deadline
 bound() {
 	run "await 30 '[ -e /sys/bus/pci/drivers/iopmem/${F[$1]} ]'"
 	settle
@@ -270,7 +270,7 @@ bound() {
 test_persist() {
 	local name
 	as_module
-	shows "bind --persist: when the card appears, udev binds it, and its namespace is there; no other card of its kind; after unbind --persist it is not bound"
+	shows "after bind --persist, udev binds the card when it appears, with its namespace, and no other card of its kind; after unbind --persist it is not bound"
 	blank card cut
 	rules_on
 	run "ndctl-iopmem bind --persist ${F[card]}"
@@ -290,7 +290,7 @@ test_persist() {
 	at cut
 	is "another of its kind" ",(null)" "$AT"
 
-	# the module is there already
+	# once more, with the module loaded already
 	run "echo 1 >/sys/bus/pci/devices/${F[card]}/remove && echo 1 >/sys/bus/pci/rescan"
 	bound card
 
@@ -311,7 +311,7 @@ test_persist() {
 }
 
 test_persist_driverctl() {
-	shows "what driverctl has saved is refused, by bind --persist and unbind --persist, with what to do"
+	shows "if driverctl has saved the function's driver, bind --persist and unbind --persist refuse, and say what to do"
 	run "mkdir -p /etc/driverctl.d && echo iopmem >/etc/driverctl.d/pci-${F[card]}"
 	fails "^ndctl-iopmem bind: ${F[card]}: driverctl has saved the driver iopmem for each boot: 'driverctl --noprobe unset-override ${F[card]}' first\$" "ndctl-iopmem bind -p ${F[card]}"
 	at card
@@ -324,7 +324,7 @@ test_persist_driverctl() {
 }
 
 test_user() {
-	shows "without root: one line, and nothing is touched"
+	shows "without root: one line, and nothing is changed"
 	fails "^ndctl-iopmem bind: ${F[card]}: this takes root\$" "setpriv --reuid=65534 --clear-groups ndctl-iopmem bind ${F[card]}"
 	run "ndctl-iopmem bind ${F[card]} >/dev/null"
 	fails "^ndctl-iopmem unbind: ${F[card]}: this takes root\$" "setpriv --reuid=65534 --clear-groups ndctl-iopmem unbind ${F[card]}"
@@ -334,7 +334,7 @@ test_user() {
 
 test_module() {
 	local file
-	shows "no module, one of another kernel, one that is not signed: one line with what to do"
+	shows "if the module is missing, has wrong parameters or is not signed, one line says what to do"
 	run "modinfo -n iopmem_bus"
 	file=$OUT
 	run "mv $file /tmp/ko && depmod"
@@ -354,7 +354,7 @@ runs_in p2p
 
 test_persist_kind() {
 	as_module
-	shows "bind --persist by ids: when they appear, udev binds all cards of the kind; after unbind --persist by ids it binds none"
+	shows "after bind --persist by ids, udev binds all cards of that kind when they appear; after unbind --persist by ids it binds none"
 	blank card card2
 	run "ndctl-iopmem bind --persist ${F[card]} >/dev/null && ndctl-iopmem bind --persist 1af4:1110 >/dev/null && ndctl-iopmem unbind 1af4:1110"
 	is "persistent, the first" true "$(json persistent)"
@@ -367,16 +367,16 @@ test_persist_kind() {
 	unlike "rules" "iopmem" "$OUT"
 	boot card card2
 	at card
-	is "where the one is then" ",(null)" "$AT"
+	is "where the first is then" ",(null)" "$AT"
 	at card2
-	is "where the other is then" ",(null)" "$AT"
+	is "where the second is then" ",(null)" "$AT"
 }
 
 runs_in moved
 
 test_held_vfio() {
 	local group
-	shows "a program that has a function by VFIO is named, and keeps it, also from bind --force"
+	shows "a program that uses a function through VFIO is named, and keeps the function even if bind is called with --force"
 	group=$(guest "basename \$(readlink /sys/bus/pci/devices/${F[card]}/iommu_group)")
 	run "modprobe vfio-pci && echo vfio-pci >/sys/bus/pci/devices/${F[card]}/driver_override &&
 		echo ${F[card]} >/sys/bus/pci/drivers_probe && udevadm settle"
@@ -396,7 +396,7 @@ test_held_vfio() {
 runs_in nopat
 
 test_probe() {
-	shows "the driver refuses: its words are quoted, the old driver_override is put back"
+	shows "if the driver refuses, its message is quoted, and the old driver_override is put back"
 	run "echo vfio-pci >/sys/bus/pci/devices/${F[card]}/driver_override"
 	fails "${F[card]}: the driver refuses it: this machine would map its BARs cacheable, name it in cached= if it is RAM" "ndctl-iopmem bind ${F[card]}"
 	at card
@@ -408,7 +408,7 @@ runs_in bars
 
 test_working() {
 	local name
-	shows "a working driver keeps its function; --force takes it, but not while its drive is mounted"
+	shows "a function with a driver is taken only with --force, and not while its drive is mounted"
 	run "modprobe -a nvme ext4; await 30 '[ -b /dev/nvme0n1 ]'"
 	name=${F[two_bars]}
 	fails "$name: the driver nvme has it: free it first, or use --force" "ndctl-iopmem bind $name"
@@ -420,7 +420,7 @@ test_working() {
 	opens /dev/nvme0
 	fails "$name: in use: sleep \(pid $PID\) has /dev/nvme0 open" "ndctl-iopmem bind --force $name"
 	stop "$PID"
-	# what the driver takes is known to it alone: all of it would be refused
+	# with bars=0 loaded, the driver would refuse all BARs, which only the driver knows
 	run "modprobe iopmem_bus bars=0"
 	fails "no BAR can be a region: .*BAR 2: not in bars=" "ndctl-iopmem bind --force $name"
 	run "rmmod iopmem_bus"

@@ -3,19 +3,19 @@
 # shellcheck shell=bash
 runs_in base
 
-# check FUNCTION...: in FOUND; its exit status in STATUS
+# check FUNCTION...: run check -u. FOUND is its output, and STATUS its exit status.
 check() {
 	run "rc=0; ndctl-iopmem check -u $* || rc=\$?; echo status \$rc"
 	STATUS=${OUT##*status }
 	FOUND=$OUT
 }
 
-# found SEVERITY ID PATTERN: check has said so
+# found SEVERITY ID PATTERN: check has to have printed that finding
 found() {
 	like "check" "^$1 +.*$3.*\\($2\\)" "$FOUND"
 }
 
-# act_on ID [FUNCTION]: do what check says to do about it
+# act_on ID [FUNCTION]: run the action that check prints for the finding
 act_on() {
 	local action
 	action=$(grep -A2 -E "^[a-z]+ +$2.*\($1\)" <<<"$FOUND" | sed -n 's/^ *-> //p' | head -n 1)
@@ -26,7 +26,7 @@ act_on() {
 
 test_check() {
 	local region
-	shows "check finds what is wrong on a real machine, and what it says to do mends it"
+	shows "check finds what is wrong on a real machine, and its actions correct that"
 	blank card
 	check "${F[card]}"
 	found warning driver-none "no driver has it"
@@ -80,7 +80,7 @@ test_check() {
 
 test_check_labels() {
 	local i
-	shows "check finds a damaged label area, and what it says to do makes a blank one"
+	shows "check finds a damaged label area, and its action makes a blank one"
 	blank card
 	for i in 0 1; do
 		printf 'NAMESPACE_INDEX\0' |
@@ -98,7 +98,7 @@ test_check_labels() {
 }
 
 test_check_user() {
-	shows "without root, check says what it cannot tell, map says why it draws nothing"
+	shows "without root, check says what it cannot find out, and map says why it draws nothing"
 	blank card
 	load
 	attach card
@@ -112,14 +112,14 @@ test_check_user() {
 
 test_path() {
 	local want
-	shows "path goes through the root ports that sysfs has, and says that in a virtual machine the hypervisor decides"
+	shows "path has the root ports that sysfs has, and says that in a virtual machine the hypervisor decides"
 	run "ndctl-iopmem path ${F[drive]} ${F[card]}"
 	is "verdict" unknown "$(field verdict)"
 	like "why" "virtual machine" "$OUT"
 	want=$(for f in drive card; do
 		guest "readlink /sys/bus/pci/devices/${F[$f]}" | grep -oE '0000:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]'
 	done)
-	# up from the drive, down to the card
+	# the order is up from the drive, and down to the card
 	want=$(sed -n '2p;1p' <<<"$want" | tac; sed -n '3,4p' <<<"$want")
 	want="${F[drive]} $(grep -v "${F[drive]}" <<<"$want" | tr '\n' ' ')"
 	is "functions" "${want% }" "$(sed -n '/"path"/,$s/.*"function":"\(.*\)",/\1/p' <<<"$OUT" | tr '\n' ' ' | sed 's/ $//')"
@@ -130,7 +130,7 @@ test_path() {
 }
 
 test_map() {
-	shows "map draws what ndctl has made, in the terminal and as SVG"
+	shows "map draws the namespaces that ndctl has made, as text and as SVG"
 	blank card
 	load
 	attach card
@@ -155,7 +155,7 @@ offers() {
 	echo "$(($(field available_size) >> 20)) MiB"
 }
 
-# link NAME: of the namespace in OUT, it leads to NODE
+# link: the name in /dev/iopmem/by-path of the namespace in OUT has to lead to NODE
 link() {
 	local name
 	name=/dev/iopmem/by-path/pci-${F[cut]}-bar2-$(field uuid)
@@ -164,7 +164,7 @@ link() {
 }
 
 test_udev() {
-	shows "with the udev rules, a 64 MiB BAR offers 62 MiB, and namespaces have stable names; each can be switched off"
+	shows "with the udev rules, a 64 MiB BAR offers 62 MiB, and namespaces have stable names; each rules file can be switched off"
 	blank cut
 	load
 	attach cut
@@ -208,7 +208,7 @@ runs_in moved
 
 test_check_iommu() {
 	local port group
-	shows "with an IOMMU: check counts whom it translates for, path has type and ACS as the registers do"
+	shows "with an IOMMU, check counts the functions that it translates for, and path has the IOMMU's type and ACS as in the registers"
 	load
 	attach card
 	check "${F[card]}"

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Where the contents of files are: what ndctl-iopmem extents says, against the
-# BAR's file on the host, and the library's examples
+# Where the contents of files are: ndctl-iopmem extents, compared with the BAR's file on the
+# host, and the library's examples
 # shellcheck shell=bash
 runs_in base
 
-# values KEY: all of them in OUT, one a line
+# values KEY: all values of the key in OUT, one on each line
 values() {
 	sed -n "s/^ *\"$1\":\"\?\([^\",]*\)\"\?,\?\$/\1/p" <<<"$OUT"
 }
 
-# in_place FILE DATA [OFFSET LENGTH]: each extent's place in the BAR has what is
-# in DATA, a file on the host, and the addresses are the BAR's
+# in_place FILE DATA [OFFSET LENGTH]: check that the BAR has the bytes of DATA, a file on the
+# host, at each extent, and that the addresses belong to the BAR
 in_place() {
 	local file=$1 data=$2 from=${3:-0} offsets lengths places resources buses at next i
 	local length=${4:-$(($(stat -c %s "$data") - from))} start bus
@@ -40,7 +40,8 @@ in_place() {
 	saw "$EXTENTS extents, each byte-equal in the BAR's file"
 }
 
-# The contents come from the host. Two files that grow by turns.
+# on_fs MKFS: make that file system, and two files on it. They grow in turns, so that each
+# gets several extents. Their contents come from the host.
 on_fs() {
 	blank card
 	load
@@ -65,12 +66,12 @@ on_fs() {
 }
 
 test_ext4() {
-	shows "a file on ext4 is in the BAR where extents says, with its parts"
+	shows "a file on ext4, and parts of it, are in the BAR where extents says"
 	on_fs "mkfs.ext4 -q -F -b 4096"
 }
 
 test_xfs() {
-	shows "a file on xfs is in the BAR where extents says; cloned, it is refused"
+	shows "a file on xfs is in the BAR where extents says, and a clone is refused"
 	on_fs "mkfs.xfs -q -f -m reflink=1"
 	run "cp --reflink=always /mnt/a/file /mnt/a/clone"
 	fails "clone: at offset 0 it shares its blocks with another file" "ndctl-iopmem extents /mnt/a/clone"
@@ -84,7 +85,7 @@ test_partition() {
 	load
 	attach card
 	create card fsdax -s 128M
-	# a table of two, at sector 4096 and at 24576; the second has 64 MiB
+	# a partition table: one begins at sector 4096, the other at 24576 and has 64 MiB
 	printf '\0\0\0\0\203\0\0\0\0\20\0\0\0\40\0\0\0\0\0\0\203\0\0\0\0\140\0\0\0\0\2\0' |
 		dd of="$VM/share/table" bs=1 seek=446 status=none
 	printf '\125\252' | dd of="$VM/share/table" bs=1 seek=510 status=none
@@ -128,7 +129,7 @@ refused() {
 
 test_refused() {
 	local data disk
-	shows "what has no place of its own on a card is refused in one line, with the reason"
+	shows "what has no fixed place of its own on a card is refused in one line, with the reason"
 	blank card
 	load
 	attach card
@@ -178,13 +179,13 @@ test_refused() {
 	refused /mnt/b/file "/mnt/b/file: is on ${NODE#/dev/}, a sector namespace, whose blocks move"
 }
 
-# build_example NAME: with nothing but what is installed
+# build_example NAME: build an example of the library with installed files only
 build_example() {
 	run "gcc -Wall -Wextra -Werror -o /tmp/$1 /usr/share/doc/libiopmem/examples/$1.c \$(pkg-config --cflags --libs libiopmem)"
 }
 
 test_nvme_example() {
-	shows "the example nvme-to-file builds with what is installed, and a drive reads into a new file on the card"
+	shows "the example nvme-to-file can be built with installed files, and lets a drive read into a new file on the card"
 	blank card
 	load
 	attach card
@@ -202,7 +203,7 @@ test_nvme_example() {
 }
 
 test_dma_example() {
-	shows "the example dma-engine has a bare DMA engine copy between files and devdax by bus addresses"
+	shows "the example dma-engine lets a bare DMA engine copy between files and devdax by bus addresses"
 	blank card
 	load
 	attach card
@@ -230,7 +231,7 @@ test_dma_example() {
 
 test_no_dax() {
 	local data
-	shows "inline data: no mount with DAX; that is refused, as are encrypted files, and those on the realtime device of an xfs"
+	shows "a file system with inline data cannot be mounted with DAX; files without DAX, encrypted files, and files on the realtime device of an xfs are refused"
 	blank card
 	load
 	attach card
@@ -259,7 +260,8 @@ test_no_dax() {
 	run "ndctl-iopmem extents /mnt/a/file"
 }
 
-# Stores to a mapping, and iopmem_map_sync(), whenever a line comes
+# build_syncer: build a program that, for each line of input, stores to a mapping and calls
+# iopmem_map_sync()
 build_syncer() {
 	cat >"$VM/share/syncer.c" <<-'END'
 	#include <err.h>
@@ -293,13 +295,13 @@ build_syncer() {
 	run "gcc -D_GNU_SOURCE -Wall -Werror -o /tmp/syncer /host/syncer.c \$(pkg-config --cflags --libs libiopmem)"
 }
 
-# sync_now: what it says to the next line
+# sync_now: send the program a line, and set OUT to its answer
 sync_now() {
 	run "n=\$(wc -l <$SAID); echo >/tmp/go; await 60 \"[ \\\$(wc -l <$SAID) -gt \$n ]\"; tail -n 1 $SAID"
 }
 
 test_sync() {
-	shows "iopmem_map_sync() of a file says EIO when the function's memory is off"
+	shows "iopmem_map_sync() of a file fails with EIO if the function's memory is off"
 	disks_fail
 	blank cut
 	load
@@ -308,7 +310,7 @@ test_sync() {
 	create cut fsdax -s 32M
 	run "mkfs.ext4 -q -F -b 4096 $NODE && mount -o dax=always $NODE /mnt/a && head -c 64K /dev/zero >/mnt/a/file && sync /mnt/a/file"
 	run "rm -f /tmp/go; mkfifo /tmp/go"
-	# open for both, so that it has no end
+	# the fifo is open for writing too, so that reading it does not end
 	launch "/tmp/syncer /mnt/a/file <>/tmp/go" '[ $(readlink /proc/$pid/exe) = /tmp/syncer ]'
 	sync_now
 	is "before" synced "$OUT"
@@ -323,7 +325,7 @@ test_sync() {
 runs_in base slow
 
 test_labelless() {
-	shows "with labels=0, where the namespace itself is the block device, a file is where extents says"
+	shows "with labels=0, when the namespace itself is the block device, a file is where extents says"
 	blank card
 	load labels=0
 	attach card
@@ -335,7 +337,7 @@ test_labelless() {
 }
 
 test_clone() {
-	shows "a clone that is mapped for writing gets blocks of its own: a drive fills it, and the original stays"
+	shows "a clone that is mapped for writing gets blocks of its own: a drive fills it, and the original does not change"
 	blank card
 	load
 	attach card

@@ -1,29 +1,29 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Each field that a subcommand prints, against what else tells it: sysfs, ndctl,
-# the registers, the kernel's log. A field that is not compared fails the case.
+# Each field that a subcommand prints, compared with another source: sysfs, ndctl, the
+# registers, the kernel's log. A field that is not compared fails the case.
 # shellcheck shell=bash
 runs_in base
 
-# json COMMAND: its output is in JSON
+# json COMMAND: set JSON to the command's output, and begin to count compared fields
 json() {
 	run "$1"
 	JSON=$OUT
 	: >"$work/compared"
 }
 
-# value EXPRESSION: as jq has it
+# value EXPRESSION: evaluate a jq expression on JSON
 value() {
 	jq -r "$1" <<<"$JSON"
 }
 
-# field_is EXPRESSION WANT
+# field_is EXPRESSION WANT: compare the field, and count it as compared
 field_is() {
 	is "$1" "$2" "$(value "$1" | paste -sd ' ')"
 	jq -r "path($1) | map(strings) | join(\".\")" <<<"$JSON" >>"$work/compared" ||
 		bad "jq path($1)" "to succeed" "an error"
 }
 
-# same_as EXPRESSION COMMAND: what the command in the guest prints
+# same_as EXPRESSION COMMAND: compare the field with the output of a command in the guest
 same_as() {
 	run "$2"
 	field_is "$1" "$OUT"
@@ -35,8 +35,8 @@ every_field() {
 		"$(sort -u "$work/compared" | paste -sd ' ')"
 }
 
-# by_ndctl EXPRESSION: of the namespaces of the card's region; it knows "state" of
-# a disabled one only with -i
+# by_ndctl EXPRESSION: evaluate a jq expression on ndctl's list of the region's namespaces.
+# It needs -i to show the "state" of a disabled one.
 by_ndctl() {
 	jq -r "[.. | objects | select(.dev? // \"\" | startswith(\"namespace\"))] | $1" <<<"$NDCTL"
 }
@@ -56,13 +56,14 @@ ask_ndctl() {
 	NDCTL=$OUT
 }
 
-# names EXPRESSION ADDRESS: of the function there, as lspci has them
+# names EXPRESSION ADDRESS: compare the function's names with those of lspci
 names() {
 	same_as "$1.vendor_name" "lspci -vmm -s $2 | sed -n 's/^Vendor:\t//p'"
 	same_as "$1.device_name" "lspci -vmm -s $2 | sed -n 's/^Device:\t//p'"
 }
 
-# namespaces EXPRESSION [KEY...]: that array, a field at a time, the keys too
+# namespaces EXPRESSION [KEY...]: compare each field of that array of namespaces, and the
+# given keys, too
 namespaces() {
 	local i key want
 	ask_ndctl
@@ -95,7 +96,7 @@ test_list() {
 	same_as "$f.bus" "basename $dev/ndbus*"
 	run "ls $dev/iommu_group $dev/max_link_speed 2>&1 | grep -c 'No such file'"
 	is "files of iommu_group and link that are missing" 2 "$OUT"
-	# -1: not known
+	# in sysfs -1 stands for unknown
 	same_as "$f.numa_node" "sed s/^-1\$/null/ $dev/numa_node"
 	field_is "$f.iommu_group" null
 	field_is "$f.link" null
@@ -122,9 +123,9 @@ test_list() {
 	field_is "$b.resource" $((start))
 	field_is "$b.prefetchable" "$([ $((flags & 0x2000)) = 0 ] && echo false || echo true)"
 	field_is "$b.\"64bit\"" "$([ $((flags & 0x100000)) = 0 ] && echo false || echo true)"
-	# from the register, 64 bits
+	# the BAR has 64 bits, in two registers
 	same_as "$b.bus_address" "echo \$((0x\$(setpci -s ${F[card]} BASE_ADDRESS_3)\$(setpci -s ${F[card]} BASE_ADDRESS_2) & ~0xf))"
-	OUT=null	# x86 alone has a list
+	OUT=null	# only x86 has the list
 	[ "$ARCH" != amd64 ] ||
 		run "sed -n 's/^PAT: \\[mem 0x0*$(printf %x $((start)))-0x0*$(printf %x $((end + 1)))\\] //p' /sys/kernel/debug/x86/pat_memtype_list"
 	field_is "$b.memory_type" "$OUT"
@@ -145,7 +146,7 @@ test_list() {
 
 test_bind() {
 	local f
-	shows "bind and unbind: each field, with namespaces in the region already"
+	shows "bind and unbind: each field, with a region that has namespaces already"
 	three_namespaces
 	json "ndctl-iopmem unbind ${F[card]}"
 	field_is ".[].function" "${F[card]}"
@@ -173,7 +174,7 @@ test_bind() {
 
 test_extents() {
 	local place start
-	shows "extents: each field, against filefrag and the region; what it is valid for, in the BAR's file"
+	shows "extents: each field, compared with filefrag, the region and the BAR's file"
 	blank card
 	load
 	attach card
@@ -206,7 +207,7 @@ test_extents() {
 
 test_verify() {
 	local tests='.[].ways[].tests[]' drive=/dev/nvme0n1 first
-	shows "verify: each field, of transfers that arrive and of some that are dropped, against the drive's file"
+	shows "verify: each field, of transfers that arrive and of dropped ones, compared with the drive's file"
 	blank card
 	load
 	attach card
@@ -249,7 +250,7 @@ test_verify() {
 }
 
 test_check() {
-	shows "check: its JSON has what -u has, which tests/cmd/checks.sh compares with the machine; each id is described"
+	shows "check: its JSON has the same findings as -u, which tests/cmd/checks.sh compares with the machine; the manual page has each id"
 	blank card
 	load
 	attach card
@@ -269,7 +270,7 @@ runs_in moved
 
 test_path() {
 	local i dev f bit name acs
-	shows "path: each field of the way from the drive to the card, against sysfs and the registers"
+	shows "path: each field of the way from the drive to the card, compared with sysfs and the registers"
 	load
 	attach card
 	json "ndctl-iopmem path ${F[drive]} ${F[card]}"

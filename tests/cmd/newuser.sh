@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# What the man pages of ndctl-iopmem tell a new user to type is typed, with
-# nothing but the addresses replaced.
+# The command lines that the manual pages of ndctl-iopmem give a new user. Only the addresses
+# are replaced.
 # shellcheck shell=bash
 runs_in base
 
-# pages: build and install them, as the guest's are, since they name files that are
-# installed; they are in MAN
+# pages: build and install the manual pages into the folder MAN. They contain paths of
+# installed files, so the prefix is that of the guest.
 pages() {
 	local out
 	out=$(in_toolbox sh -c "meson setup --prefix=/usr '$work/plugin' '$top/ndctl-plugin' &&
@@ -14,22 +14,23 @@ pages() {
 	MAN=$(find "$work/installed" -name man1)
 }
 
-# typed PAGE: the command lines of its EXAMPLES, as man shows them, each on a line
+# typed PAGE: print the command lines of the page's EXAMPLES, as man shows them, one on each
+# line
 typed() {
 	in_toolbox sh -c "MANWIDTH=80 man -l '$MAN/$1.1' 2>/dev/null | col -bx" |
 		sed -n '/^EXAMPLES/,/^[A-Z]/p' |
 		sed -n ':more; /\\$/ { N; s/\\\n */ /; b more }; s/^ *# //p'
 }
 
-# here CARD DRIVE: the addresses of these in the page, short ones too, replaced
-# by this machine's
+# here CARD DRIVE: replace these addresses of the page, also without a domain, by this
+# machine's
 here() {
 	sed -E "s/(0000:)?$1/${F[card]}/g; s/(0000:)?$2/${F[drive]}/g"
 }
 
 test_walk() {
 	local command at
-	shows "from list to a file that a drive has filled: the command lines of ndctl-iopmem(1), as they are there"
+	shows "the command lines of ndctl-iopmem(1) work as printed, from list to a file that a drive has filled"
 	rules_on
 	blank card
 	new_text
@@ -51,7 +52,7 @@ test_walk() {
 		*' extents '*)
 			is "extents" "${F[card]}" "$(field function)"
 			at=$(($(field bar_offset)))
-			is "8 MiB at $at in the BAR's file, seen from outside, are the drive's" equal \
+			is "8 MiB at $at in the BAR's file are the drive's" equal \
 				"$(cmp -n 8M -i "$at:0" "$DIR/card.bar" "$DIR/drive.img" && echo equal)"
 			;;
 		*) saw "$command" ;;
@@ -59,15 +60,15 @@ test_walk() {
 	done 5<"$work/walk"
 	is "copies in the BAR, with the namespace gone" 1 "$(in_bar card "$text")"
 	run "readlink /sys/bus/pci/devices/${F[card]}/driver || echo none"
-	is "driver in the end" none "$OUT"
+	is "driver at the end" none "$OUT"
 }
 
 runs_in base slow
 
-# The guest has no jq.
+# The guest has no jq, so jq runs on the host.
 test_examples() {
 	local page command card shown=0
-	shows "each command line in the EXAMPLES of the subcommands' man pages works as it is there"
+	shows "each command line in the EXAMPLES of the subcommands' manual pages works as printed"
 	rules_on
 	blank card
 	pages

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# ndctl-iopmem and libiopmem: in the toolbox in made sysfs trees, in the guest with
-# the real driver
+# ndctl-iopmem and libiopmem: in the toolbox with artificial sysfs trees, and in the guest
+# with the real driver
 # shellcheck shell=bash
 runs_in toolbox
 
-# meson_tests NAME [SETUP OPTION...]: a build of its own, with all of its tests,
-# or those that WHICH, options of meson test, leave
+# meson_tests NAME [SETUP OPTION...]: build in a folder NAME, and run meson's tests there. WHICH
+# has options of meson test, to choose some.
 meson_tests() {
 	local name=$1 out
 	shift
@@ -20,31 +20,31 @@ meson_tests() {
 }
 
 test_trees() {
-	shows "list in made sysfs trees: each field, bad input, linear in the functions"
+	shows "in artificial sysfs trees, list has the right fields, refuses bad input, and takes time linear in the number of functions"
 	WHICH="--no-suite memcheck" meson_tests plain -Dwerror=true -Ddocs=enabled
 }
 
 test_sanitizers() {
-	shows "the same under ASan and UBSan"
-	# gcc takes the sanitizer's own tests for NULL for a sign that it is one
+	shows "the tests of the command and the library pass under ASan and UBSan"
+	# gcc warns of NULL in formats, misled by the sanitizer's own checks for NULL
 	meson_tests sanitized -Db_sanitize=address,undefined -Dc_args=-Wno-format-overflow
 }
 
 test_fuzz() {
-	shows "the parsers stand libFuzzer with ASan and UBSan"
+	shows "libFuzzer with ASan and UBSan finds nothing in the parsers"
 	WHICH="--suite fuzz" CC=clang meson_tests fuzz -Dfuzz=true
 }
 
 test_make() {
 	local out
-	shows "make plugin builds, what is installed as README.md says starts, and is enough to build on"
+	shows "make plugin builds; once installed as README.md says, the command starts, and a program can be built with the library"
 	mkdir "$work/installed"
 	(cd "$top" && tar -c VERSION Makefile ndctl-plugin Documentation) | tar -C "$work/installed" -x
 	out=$(make -C "$work/installed" plugin 2>&1) || bad "make plugin" "to succeed" "$out"
 	out=$(DESTDIR=$work/root make -C "$work/installed" install-plugin 2>&1) ||
 		bad "make install-plugin" "to succeed" "$out"
 	use_library
-	# where no build is, so that what starts can only be what is installed
+	# hide the build, so that only installed files can be used
 	out=$(as_root unshare --mount sh -ec "
 		mount -t tmpfs tmp /usr/local
 		make -C '$work/installed' install-plugin >/dev/null
@@ -69,10 +69,10 @@ test_make() {
 	# shellcheck disable=SC2046 # flags
 	out=$(gcc -Wall -Werror -o "$work/use" "$work/use.c" $(pkg-config --cflags --libs libiopmem) 2>&1) ||
 		bad "gcc with pkg-config" "to succeed" "$out"
-	is "what that links beside libc" "-liopmem" "$(pkg-config --libs-only-l libiopmem | xargs)"
+	is "libraries that it links besides libc" "-liopmem" "$(pkg-config --libs-only-l libiopmem | xargs)"
 	export LD_LIBRARY_PATH
 	LD_LIBRARY_PATH=$(dirname "$(find "$work/root" -name libiopmem.so.0)")
-	is "its scan, where no sysfs is" "-2 /sys/bus/pci/devices: No such file or directory: is sysfs mounted, and is there PCI?" "$("$work/use")"
+	is "its scan without sysfs" "-2 /sys/bus/pci/devices: No such file or directory: is sysfs mounted, and is there PCI?" "$("$work/use")"
 	unlike "symbols that are not the library's" . "$(nm -D --defined-only "$LD_LIBRARY_PATH/libiopmem.so.0" | grep -v -e ' A LIBIOPMEM_0$' -e ' T iopmem_')"
 	like "manual" "NDCTL-IOPMEM-LIST" "$(man -l "$work"/root/usr/local/share/man/man1/ndctl-iopmem-list.1 2>&1)"
 }
@@ -80,20 +80,19 @@ test_make() {
 runs_in toolbox slow
 
 test_memcheck() {
-	shows "the same under valgrind"
+	shows "the tests of the command and the library pass under valgrind"
 	WHICH="--suite memcheck" meson_tests memcheck
 }
 
 runs_in base
 
-# listed KEY...: the first value of the key in what ndctl-iopmem list -v says
-# about a function, from the BAR that is a region on where it has one
+# listed KEY [N]: the key's first or Nth value in JSON, the output of ndctl-iopmem list
 listed() {
 	sed -n "s/^ *\"$1\":\"\?\([^\",]*\)\"\?,\?\$/\1/p" <<<"$JSON" | sed -n "${2:-1}p"
 }
 
 test_list() {
-	shows "list before and after binding; the tree has targets and initiators. Each field: tests/cmd/fields.sh"
+	shows "list before and after binding; its tree has targets and initiators (tests/cmd/fields.sh compares each field)"
 	blank card
 	run "ndctl-iopmem list ${F[card]}"
 	JSON=$OUT
@@ -114,7 +113,7 @@ test_list() {
 
 test_list_reasons() {
 	local name bar reasons line
-	shows "each BAR that the driver skips has the reason of its log; labels blank and damaged"
+	shows "list gives each skipped BAR the reason that the driver logs, and tells blank labels from damaged ones"
 	blank card
 	load
 	attach card
@@ -143,7 +142,7 @@ test_list_reasons() {
 	attach card
 	run "ndctl-iopmem list ${F[card]}"
 	JSON=$OUT
-	is "labels with nothing but a signature" damaged "$(listed labels)"
+	is "labels, if there is only a signature" damaged "$(listed labels)"
 	detach card
 	run "rmmod iopmem_bus"
 	blank card
@@ -155,7 +154,7 @@ test_list_reasons() {
 }
 
 test_list_user() {
-	shows "without root: what takes root is null, nothing is wrong, and the program succeeds"
+	shows "without root, fields that need root are null, and list succeeds"
 	blank card
 	load
 	attach card
@@ -179,7 +178,7 @@ test_list_iommu() {
 	run "basename \$(readlink /sys/bus/pci/devices/${F[drive]}/iommu_group)"
 	group=$OUT
 	run "basename \$(readlink /sys/bus/pci/devices/${F[card]}/iommu_group)"
-	# in the order of the addresses: the drive is first
+	# the list is in the order of addresses, so the drive comes first
 	is "the drive's group" "$group" "$(listed iommu_group 1)"
 	is "the card's group" "$OUT" "$(listed iommu_group 2)"
 }

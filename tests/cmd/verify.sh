@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# ndctl-iopmem verify: transfers that arrive, transfers that are dropped with success,
-# and what was overwritten is put back. The BAR and the drive are looked at from outside.
+# ndctl-iopmem verify: transfers that arrive, and transfers that succeed but are dropped.
+# Overwritten data is put back. The cases compare the BAR's and the drive's files on the host.
 # shellcheck shell=bash
 runs_in p2p
 
-# card_and_drive: DRIVE is the node of the drive, which has random data
+# card_and_drive: bind a blank card, set DRIVE to the drive's node, and fill the drive with
+# random data
 card_and_drive() {
 	blank card
 	load
@@ -13,8 +14,8 @@ card_and_drive() {
 	head -c 256M /dev/urandom | dd of="$DIR/drive.img" bs=1M conv=notrunc status=none
 }
 
-# node_with_data: a device DAX node, in NODE, whose first 8 MiB are in $DIR/pattern and
-# are at $at in the BAR
+# node_with_data: make a device DAX node, NODE. Its first 8 MiB are those of $DIR/pattern, and
+# are in the BAR at the offset $at.
 node_with_data() {
 	create card devdax -s 64M
 	new_text
@@ -24,7 +25,7 @@ node_with_data() {
 	at=$(found "$text" "$DIR/card.bar")
 }
 
-# same_drive, same_node: each byte is as before
+# same_drive, same_node: print "same" if no byte has changed
 same_drive() {
 	cmp "$DIR/drive.img" "$DIR/drive.before" && echo same
 }
@@ -33,24 +34,24 @@ same_node() {
 	cmp -n 8M -i "$at:0" "$DIR/card.bar" "$DIR/pattern" && echo same
 }
 
-# first_bytes: 16 of the drive's, hexadecimal
+# first_bytes: the drive's first 16 bytes in hex
 first_bytes() {
 	od -An -tx1 -N16 "$DIR/drive.img" | tr -d ' \n'
 }
 
-# passed_lines WAY [TIMES]: the sizes in OUT
+# passed_lines WAY [TIMES]: how many sizes have passed, by the lines in OUT
 passed_lines() {
 	grep -cE "^  $1 +[0-9]+ [KM]iB  passed +${2:-3} of ${2:-3}, [0-9.]+ MiB/s\$" <<<"$OUT"
 }
 
-# in_folder MKFS: the drive's data comes to the file that is made there, and the
-# file goes
+# in_folder MKFS: verify with a folder on that file system. The drive's data has to arrive in
+# the BAR, and the temporary file has to be gone afterwards.
 in_folder() {
 	create card fsdax -s 400M
 	run "$1 $NODE && mount -o dax=always $NODE /mnt/a && ls -A /mnt/a"
 	before=$OUT
 	new_text
-	# where the last pass of the largest size reads
+	# at the place that the last pass of the largest size reads
 	echo "$text" | dd of="$DIR/drive.img" bs=1M seek=240 conv=notrunc status=none
 	cp "$DIR/drive.img" "$DIR/drive.before"
 	run "ndctl-iopmem verify -u $DRIVE /mnt/a"
@@ -70,14 +71,14 @@ in_folder() {
 
 test_folder() {
 	local before
-	shows "a folder on ext4 and on xfs: all sizes, both ways; no file stays, the drive is as before"
+	shows "a folder on ext4 and on xfs: all sizes pass in both directions, no file stays, and the drive is as before"
 	card_and_drive
 	in_folder "mkfs.ext4 -q -F -b 4096"
 	in_folder "mkfs.xfs -q -f"
 }
 
 test_given() {
-	shows "a file and a device DAX node that are there are overwritten only if told so, and put back"
+	shows "an existing file and a device DAX node are overwritten only with --force, and put back"
 	card_and_drive
 	node_with_data
 	cp "$DIR/drive.img" "$DIR/drive.before"
@@ -103,13 +104,13 @@ test_given() {
 	saw "the file is as before, also after mounting again"
 }
 
-# with_nomem [WAY]: the command before which to put this, see tests/helpers/nomem.c
+# with_nomem [WAY]: print the variables that make a command run with tests/helpers/nomem.c
 with_nomem() {
 	echo "LD_PRELOAD=/usr/local/bin/nomem.so NOMEM=/sys/bus/pci/devices/${F[card]}${1:+ NOMEM_WAYS=$1}"
 }
 
 test_dropped() {
-	shows "a card that does not take the drive's writes, though the kernel reports success: dropped"
+	shows "verify says dropped if the card does not take the drive's writes although the kernel reports success"
 	card_and_drive
 	node_with_data
 	cp "$DIR/drive.img" "$DIR/drive.before"
@@ -136,12 +137,12 @@ test_dropped() {
 
 test_interrupted() {
 	local signal n=0
-	shows "Ctrl-C and SIGTERM in the middle: what was in the node and on the drive is put back"
+	shows "after Ctrl-C or SIGTERM in the middle, the node and the drive are put back"
 	card_and_drive
 	node_with_data
 	cp "$DIR/drive.img" "$DIR/drive.before"
 	for signal in INT TERM; do
-		# what a shell starts in the background ignores SIGINT
+		# a shell starts background processes with SIGINT ignored
 		launch "exec env --default-signal=INT ndctl-iopmem verify --force --repeat 1000000 --range 0:8M --write 64M:8M $DRIVE $NODE" \
 			'grep -qx ndctl-iopmem /proc/$pid/comm'
 		await 60 "[ -z \"\$(same_drive 2>&1 | grep same)\" ] && [ -z \"\$(same_node 2>&1 | grep same)\" ]" ||
@@ -158,7 +159,7 @@ test_interrupted() {
 }
 
 test_gone() {
-	shows "the function is unbound in the middle: that is said, and the drive is as before"
+	shows "if the function is unbound in the middle, verify says so, and the drive is as before"
 	card_and_drive
 	node_with_data
 	cp "$DIR/drive.img" "$DIR/drive.before"
@@ -177,7 +178,7 @@ test_gone() {
 
 test_refused() {
 	local size
-	shows "drives that are in use or have no DMA, targets that are not on a card: one line, and nothing is changed"
+	shows "a drive that is in use or has no DMA, or a target that is not on a card, is refused in one line, and nothing is changed"
 	card_and_drive
 	create card fsdax -s 128M
 	run "mkfs.ext4 -q -F -b 4096 $NODE && mount -o dax=always $NODE /mnt/a && mkfs.ext4 -q -F -E lazy_itable_init=0 $DRIVE && mount $DRIVE /mnt/b && sync"
@@ -208,7 +209,7 @@ test_refused() {
 }
 
 test_progress() {
-	shows "on a terminal it says which transfer it waits for, and that line is gone at the end"
+	shows "on a terminal verify says which transfer it waits for, and erases that line at the end"
 	card_and_drive
 	create card fsdax -s 128M
 	run "mkfs.ext4 -q -F -b 4096 $NODE && mount -o dax=always $NODE /mnt/a"
