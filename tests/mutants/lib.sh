@@ -1,23 +1,23 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# lib.sh WORKDIR [PATCH...]: put small bugs into libiopmem and ndctl-iopmem, one at a
-# time, and see that the meson test that each names notices it. WORKDIR is an empty
-# folder for the copy that is changed and built; without patches all of lib/ are taken,
-# which are described in "run".
+# lib.sh WORKDIR [PATCH...]: put small bugs into libiopmem and ndctl-iopmem, one at a time, and
+# check that the meson test that each bug names notices it. WORKDIR is an empty folder, for
+# a copy to change and build. Without PATCH it tries all mutants of lib/. "run" describes
+# their format.
 #
-# A line a mutant, in their order:
+# Each mutant gets a line, in their order:
 #
-#	killed lib/NAME (TEST): WHAT	the test fails with it
-#	survived ...			it does not
+#	killed lib/NAME (TEST): WHAT	the test fails with the mutant
+#	survived ...			the test passes with the mutant
 #	stale ...			the patch does not apply
-#	broken ...			what it makes does not compile
+#	broken ...			the mutant does not compile
 #	unclear ... -- WHY		the test does not pass without it, or cannot run
 #
 # Exit status: 0 if all are killed.
 here=$(dirname "$(readlink -f "$0")")
 top=$(readlink -f "$here/../..")
 
-# die WHAT...
+# die WHAT...: end with a message
 die() {
 	echo "iopmem: $*" >&2
 	exit 1
@@ -36,18 +36,18 @@ done
 declare -A control
 rc=0
 
-# field FILE NAME
+# field FILE NAME: a field of the patch's header
 field() {
 	sed -n "1,/^\$/s/^$2: //p" "$1"
 }
 
-# verdict WORD FILE [WHY]
+# verdict WORD FILE [WHY]: print the verdict on a mutant
 verdict() {
 	echo "$1 lib/$(basename "$2" .patch) ($(field "$2" Test)): $(head -n 1 "$2")${3:+ -- $3}"
 	[ "$1" = killed ] || rc=1
 }
 
-# results TEST...: run them; "NAME RESULT" of each, in the words of meson
+# results TEST...: run the tests, and print "NAME RESULT" for each, in meson's words
 results() {
 	meson test -C "$build" --no-rebuild --num-processes 1 "$@" >"$work/test.log" 2>&1 </dev/null
 	sed -n 's,^ *[0-9]*/[0-9]* [^/]* / \([^ ]*\) *\([A-Z]*\) .*,\1 \2,p' "$work/test.log"
@@ -60,7 +60,7 @@ make_copy() {
 		meson compile -C "$build"
 }
 
-# Every test that is named, once, without a mutation
+# run_control FILE...: run each test that the mutants name once, without a mutant
 run_control() {
 	local file name result tests=()
 	while read -r name; do
@@ -71,7 +71,7 @@ run_control() {
 	done <<<"$(results "${tests[@]}")"
 }
 
-# try FILE: its verdict
+# try FILE: try a mutant, and print its verdict
 try() {
 	local file=$1 test result
 	test=$(field "$file" Test)

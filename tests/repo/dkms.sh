@@ -4,7 +4,7 @@ runs_in toolbox
 
 test_build() {
 	local headers kver out version
-	shows "DKMS builds the module for Debian's kernel, in folders of its own"
+	shows "DKMS builds the module for Debian's kernel"
 	version=$(cat "$top/VERSION")
 	headers=$(find /usr/src -maxdepth 1 -name 'linux-headers-6.1*-amd64' | sort -V | tail -n 1)
 	kver=${headers#*linux-headers-}
@@ -28,11 +28,10 @@ test_build() {
 
 runs_in base
 
-# The guest's tree as a throw-away copy, with its Debian's dkms, of which only
-# the scripts are needed: a Debian 12 dkms compresses modules so that the kernel
-# 7.3 cannot read them.
-# What dkms and depmod leave in it is copied to SHARE/installed, and after the
-# removal to SHARE/removed.
+# in_guest_tree KERNEL SHARE: run dkms in a temporary copy of the guest's tree. Its dkms is the
+# one of the guest's Debian, since Debian 12's dkms compresses modules in a way that the
+# kernel 7.3 cannot read. Only its scripts are unpacked. The files of dkms and depmod are
+# copied to SHARE/installed, and after the removal to SHARE/removed.
 in_guest_tree() {
 	local kver=$1 share=$2 over=$work/over version
 	version=$(cat "$top/VERSION")
@@ -67,11 +66,11 @@ in_guest_tree() {
 
 test_install() {
 	local kver out
-	shows "dkms install puts the module where modprobe finds it, dkms remove takes it away again"
+	shows "dkms install puts the module where modprobe finds it, and dkms remove removes it"
 	kver=$(basename "$IMAGE"/root/lib/modules/*)
 	load_kernel
 	find_mirror
-	out=$(suite_download "$work/apt" dkms 2>&1) || bad "dkms, a package of $SUITES" "to be had" "$out"
+	out=$(suite_download "$work/apt" dkms 2>&1) || bad "dkms, a package of $SUITES" "to be downloaded" "$out"
 	out=$(in_guest_tree "$kver" "$VM/share/dkms") || bad "dkms install, dkms remove" "to succeed" "$out"
 	like "dkms status" "^iopmem/$(cat "$top/VERSION"), ${kver//+/.}, $(guest "uname -m"): installed" "$out"
 	unlike "after dkms remove, files" "^left:" "$out"

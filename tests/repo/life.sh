@@ -1,27 +1,27 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# From the installation to the removal, in a Debian as a user has it, with its
-# systemd, its initramfs and its apt. What a case leaves is what the next begins
-# with, so T= takes them all: T=life. KERNEL=6.1 is Debian 12, KERNEL=6.12 is
-# Debian 13; the kernel that is installed later is the one of its backports.
+# From the installation to the removal, in a Debian as a user has it, with its own systemd,
+# initramfs and apt. Each case begins with what the one before has left, so run all of them:
+# T=life. KERNEL=6.1 is Debian 12, and KERNEL=6.12 is Debian 13. The newer kernel that a case
+# installs is that of the Debian's backports.
 # shellcheck shell=bash
 runs_in life slow
 
-# apt, DKMS and update-initramfs under emulation
+# Seconds that apt, DKMS and update-initramfs may take under emulation
 SLOWLY=3600
 
-# slowly COMMAND: run with a deadline for what takes an emulated machine minutes
+# slowly COMMAND: run a command that takes an emulated machine minutes
 slowly() {
 	local GUEST_SECONDS=$SLOWLY
 	run "$1"
 }
 
-# follows CASE: which has passed
+# follows CASE: that case has to have passed before
 follows() {
 	[ -e "$DIR/life.$1" ] || bad "life/$1, which comes before" "to have passed" "it has not"
 }
 
-# goes_before: so has this one, for what follows. QEMU ends with the case that has
-# started it, so what that case has booted is shut down.
+# goes_before: note that this case has passed, for those that follow it. If the case has
+# booted the machine, shut it down, since QEMU ends with the case that has started it.
 goes_before() {
 	[ -z "$REBOOTED" ] || {
 		goes_off poweroff
@@ -30,8 +30,8 @@ goes_before() {
 	touch "$DIR/life.${CASE#*/}"
 }
 
-# goes_off reboot|poweroff: the machine ends, and the next boot takes the newest
-# kernel, as a boot loader would
+# goes_off reboot|poweroff: shut the machine down. The next boot uses the newest kernel, as a
+# boot loader would.
 goes_off() {
 	run "cp -L /vmlinuz /host/vmlinuz && cp -L /initrd.img /host/initrd"
 	parting "systemctl $1"
@@ -40,15 +40,15 @@ goes_off() {
 	mv "$VM/share"/{vmlinuz,initrd} "$DIR/boot/"
 }
 
-# in_suite FUNCTION: one of tests/repo/package.sh, in that Debian's own tree, with DIR for
-# its files
+# in_suite FUNCTION: run a function of tests/repo/package.sh in that Debian's own tree, with
+# DIR for its files
 in_suite() {
 	local out
 	out=$(work=$DIR "$top/tests/vm/in-toolbox" -s "$suite" -w "$DIR" "$top/tests/vm/case" "$top/tests/repo/package.sh" "$1" 2>&1) ||
 		bad "$1" "to succeed" "$out"
 }
 
-# apt_installs NAME [OPTION...]: those packages, as a user does
+# apt_installs NAME [OPTION...]: install the packages in DIR/NAME, as a user does
 apt_installs() {
 	local name=$1
 	shift
@@ -59,7 +59,7 @@ apt_installs() {
 		DEBIAN_FRONTEND=noninteractive apt-get install -y $* ndctl /root/$name/*.deb"
 }
 
-# installed VERSION KERNEL
+# installed VERSION KERNEL: DKMS and the command must have that version
 installed() {
 	run "dkms status iopmem"
 	like "dkms status" "^iopmem/$1, ${2//+/\\+}, x86_64: installed" "$OUT"
@@ -67,8 +67,7 @@ installed() {
 	is "modinfo, ndctl-iopmem --version" "$1 $1" "$(xargs <<<"$OUT")"
 }
 
-# reboots [COMMAND]: down and up again. The command is for the host, while the
-# machine is off.
+# reboots [COMMAND]: reboot. The command runs on the host while the machine is off.
 reboots() {
 	goes_off reboot
 	[ $# = 0 ] || "$@"
@@ -76,11 +75,11 @@ reboots() {
 	REBOOTED=1
 	guest "echo iopmem-case: $CASE_NUMBER >/dev/kmsg"
 	run "systemctl is-system-running --wait; systemctl list-units --failed --plain --no-legend | cut -d' ' -f1"
-	# no DIMM here has smart data
+	# ndctl-monitor may fail, since no DIMM here has smart data
 	is "units that failed" "" "$(sed '1d; /^ndctl-monitor.service$/d' <<<"$OUT")"
 }
 
-# all_there: what test_bind has made
+# all_there: all that test_bind has made has to be there
 all_there() {
 	run "findmnt -no FSTYPE,OPTIONS /mnt/a"
 	like "ext4" "^ext4 .*dax" "$OUT"
@@ -104,13 +103,13 @@ test_install() {
 	unlike "apt install says" "[Ee]rror|[Ww]arning:|[Ff]ail" "$OUT"
 	run "uname -r"
 	installed "$version" "$OUT"
-	# ndctl's own modprobe.d talks
+	# ndctl's file in modprobe.d prints messages, so drop them
 	run "modprobe iopmem_bus 2>/dev/null && ls /sys/bus/pci/drivers/iopmem | grep -c : || true"
 	is "bound by loading" 0 "$OUT"
 	goes_before
 }
 
-# made CARD NAME MODE SIZE: a namespace; its lasting name is in NODE
+# made CARD NAME MODE SIZE: make a namespace. NODE is its name in /dev/iopmem/by-path.
 made() {
 	run "ndctl create-namespace -b iopmem-${F[$1]} -n $2 -m $3 -s $4 --map=mem"
 	NODE=/dev/iopmem/by-path/pci-${F[$1]}-bar2-$(field uuid)
@@ -120,7 +119,7 @@ made() {
 
 test_bind() {
 	follows install
-	shows "bind --persist, namespaces, file systems and fstab as README.md has them, and files"
+	shows "bind --persist, namespaces, file systems and lines in fstab as in README.md"
 	blank card second
 	run "ndctl-iopmem bind --persist ${F[card]}"
 	run "ndctl-iopmem bind --persist ${F[second]}"
@@ -146,7 +145,7 @@ test_bind() {
 
 test_reboot() {
 	follows bind
-	shows "a reboot: bound, checked and mounted again, the files whole, nothing failed"
+	shows "after a reboot the cards are bound, the file systems checked and mounted, the files undamaged, and no unit has failed"
 	reboots
 	all_there
 	run "cat /sys/module/iopmem_bus/version"
@@ -157,7 +156,7 @@ test_reboot() {
 test_kernel() {
 	local before
 	follows reboot
-	shows "a newer kernel by apt: DKMS builds for it, and after the reboot all is there"
+	shows "apt installs a newer kernel: DKMS builds for it, and after the reboot all is there"
 	run "uname -r"
 	before=$OUT
 	slowly "DEBIAN_FRONTEND=noninteractive apt-get install -y -t $suite-backports linux-image-amd64 linux-headers-amd64"
@@ -173,7 +172,7 @@ test_kernel() {
 test_upgrade() {
 	local before
 	follows kernel
-	shows "the next version by apt, while a file system is in use: that goes on, and the next boot has the new driver"
+	shows "apt installs the next version while a file system is in use: its use goes on, and the next boot has the new driver"
 	in_suite packages_next
 	launch "(exec 9<>/mnt/a/file; while [ ! -e /tmp/enough ]; do
 			dd if=/mnt/a/file of=/dev/null iflag=direct bs=1M status=none && echo again || exit
@@ -195,7 +194,7 @@ test_upgrade() {
 
 test_downgrade() {
 	follows upgrade
-	shows "and the version before again"
+	shows "apt installs the former version again, and the next boot has its driver"
 	apt_installs now --allow-downgrades
 	run "uname -r"
 	installed "$version" "$OUT"
@@ -208,7 +207,7 @@ test_downgrade() {
 
 test_missing() {
 	follows bind
-	shows "a card that is missing at boot delays nothing, and is mounted once it is back"
+	shows "a card that is missing does not delay the boot, and is mounted once it is back"
 	reboots touch "$DIR/MISSING"
 	run "findmnt -n /mnt/a || echo not"
 	is "mounted" not "$OUT"
@@ -222,7 +221,7 @@ test_missing() {
 test_swapped() {
 	local card=${F[card]} second=${F[second]}
 	follows bind
-	shows "two cards in each other's slot: the namespaces go with the cards, and a name by path says the slot"
+	shows "if two cards swap their slots, the namespaces go with the cards, and the names by path follow the slots"
 	reboots touch "$DIR/SWAPPED"
 	is "where they are" "$second $card" "${F[card]} ${F[second]}"
 	run "ndctl list -N -b iopmem-${F[card]} | sed -n 's/.*\"name\":\"\\(.*\\)\".*/\\1/p' | sort | xargs"
@@ -238,7 +237,7 @@ test_swapped() {
 
 test_secure_boot() {
 	follows bind
-	shows "Secure Boot: the kernel refuses a module whose key it does not know, the package says what to do, and with a key that the firmware knows all is there"
+	shows "with Secure Boot the kernel refuses a module whose key it does not know, the package says what to do, and with a key that the firmware knows all is there"
 	reboots in_suite secure_boot
 	slowly "dpkg-reconfigure iopmem-dkms"
 	like "without mokutil the package says" "^    sudo apt install mokutil\$" "$OUT"
@@ -277,7 +276,7 @@ test_secure_boot() {
 test_purge() {
 	local sum
 	follows bind
-	shows "apt purge: nothing is left but what the user has written, and the cards are as they were"
+	shows "after apt purge only the user's own files are left, and the cards are as before"
 	run "umount /mnt/a /mnt/b; ndctl-iopmem unbind ${F[card]} ${F[second]}; sync"
 	sum=$(sha256sum "$DIR/card.bar" "$DIR/second.bar")
 	slowly "DEBIAN_FRONTEND=noninteractive apt-get purge -y iopmem-dkms ndctl-iopmem libiopmem0 libiopmem-dev iopmem-doc"
@@ -285,7 +284,7 @@ test_purge() {
 	is "files left" "" "$OUT"
 	reboots
 	run "ls -d /sys/module/iopmem_bus /sys/bus/nd/devices/ndbus* 2>/dev/null || true"
-	is "after the reboot, of the driver" "" "$OUT"
-	is "what is in the cards" "$sum" "$(sha256sum "$DIR/card.bar" "$DIR/second.bar")"
+	is "left of the driver after the reboot" "" "$OUT"
+	is "the cards' contents" "$sum" "$(sha256sum "$DIR/card.bar" "$DIR/second.bar")"
 	goes_before
 }

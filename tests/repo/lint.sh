@@ -15,7 +15,7 @@ runs_in toolbox slow
 
 test_lint_finds() {
 	local out
-	shows "what is wrong in the driver or in a script makes lint fail, with the place"
+	shows "a fault in the driver or in a script makes lint fail, and lint names the place"
 	copied tree
 	sed -i -e 's/^static bool bound;$/& /' -e 's/__le64 serial;/u64 serial;/' \
 		-e 's|^struct iopmem_walk {|/**\n * struct iopmem_walk - one\n * @nobars: none\n */\n&|' \

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# The series for a kernel tree
+# The patch series for a kernel tree
 # shellcheck shell=bash
 runs_in toolbox
 wants_source 6.12 7.3
 . "$top/tests/vm/kbuild.sh"
 
-# built TREE OBJECTS VALUE LIBNVDIMM: build drivers/nvdimm so. W=1 finds some
-# in the rest of the folder.
+# built TREE OBJECTS VALUE LIBNVDIMM: build drivers/nvdimm with these values of IOPMEM_BUS and
+# LIBNVDIMM. W=1 also finds faults in other files of the folder, so the callers look only for
+# the driver's name.
 built() {
 	"$1/scripts/config" --file "$2/.config" --set-val LIBNVDIMM "$4" --set-val IOPMEM_BUS "$3" &&
 		make -s -C "$1" O="$2" olddefconfig &&
@@ -14,7 +15,7 @@ built() {
 		make -s -j"$(nproc)" -C "$1" O="$2" W=1 drivers/nvdimm/
 }
 
-# patched VERSION: sets src, and tree to a copy of it that has taken the series
+# patched VERSION: set src to the kernel's source, and tree to a copy with the series applied
 patched() {
 	local f out
 	tree=$work/tree
@@ -27,14 +28,14 @@ patched() {
 	out=$(git -C "$tree" am "$work"/patches/*.patch 2>&1) || bad "git am" "to take it" "$out"
 	is "kernel $1, patches applied" 3 "$(grep -c ^Applying <<<"$out")"
 	out=$(diff "$top/drivers/nvdimm/iopmem_bus.c" "$tree/drivers/nvdimm/iopmem_bus.c")
-	is "the driver there is this one without" "blk_queue_flag_set MODULE_VERSION" \
+	is "lines that the driver there lacks" "blk_queue_flag_set MODULE_VERSION" \
 		"$(sed -n 's/^< *\t*\([a-zA-Z_]*\)(.*/\1/p; s/^>.*/more/p' <<<"$out" | xargs)"
 	for f in $(cd "$top" && ls Documentation/driver-api/nvdimm/iopmem*.rst) Documentation/ABI/testing/sysfs-bus-nd-iopmem; do
 		cmp "$top/$f" "$tree/$f" || bad "$f" "as it is here" ""
 	done
 }
 
-# in_kernel VERSION PROPOSALS
+# in_kernel VERSION PROPOSALS: apply the series and so many proposals, and build
 in_kernel() {
 	local obj=$work/obj out proposals
 	patched "$1"
@@ -64,13 +65,12 @@ test_series() {
 	in_kernel 7.3 1
 }
 
-# option NAME: its value in the configuration in obj
+# option NAME: the option's value in the configuration in obj
 option() {
 	sed -n "s/^CONFIG_$1=//p" "$obj/.config"
 }
 
-# everything OBJECTS: configured with every option as a module or on. Among
-# them are WERROR and COMPILE_TEST.
+# everything OBJECTS: configure with allmodconfig, which includes WERROR and COMPILE_TEST
 everything() {
 	obj=$1
 	{
@@ -80,7 +80,7 @@ everything() {
 	is "WERROR, COMPILE_TEST, IOPMEM_BUS" "y y m" "$(option WERROR) $(option COMPILE_TEST) $(option IOPMEM_BUS)"
 }
 
-# object WHAT MAKE-VARIABLE...: the driver's object, with no word about it
+# object WHAT MAKE-VARIABLE...: build the driver's object, without any message about it
 object() {
 	local what=$1 out
 	shift
@@ -93,7 +93,7 @@ object() {
 
 test_series_refused() {
 	local out
-	shows "a KSRC that is none is refused in one line"
+	shows "a KSRC that is no kernel source is refused in one line"
 	out=$(KSRC='' "$top/tools/patch" 2>&1) && bad "no KSRC" "to fail" "$out"
 	is "no KSRC" "iopmem: KSRC is not set: make patch KSRC=DIR, the folder of an unpacked kernel source" "$out"
 	out=$(KSRC=/proc "$top/tools/patch" 2>&1) && bad "KSRC=/proc" "to fail" "$out"
@@ -103,7 +103,7 @@ test_series_refused() {
 runs_in toolbox slow
 
 test_series_older() {
-	shows "the same in the kernel 6.12"
+	shows "make patch gives a series that git am takes and that builds in the kernel 6.12: m, y and n"
 	in_kernel 6.12 0
 }
 
@@ -117,7 +117,8 @@ test_allmodconfig() {
 	done
 }
 
-# few OPTION=VALUE...: the driver, what it depends on, and else only these
+# few OPTION=VALUE...: configure with allnoconfig, the driver, its dependencies, and these
+# options
 few() {
 	local fragment=$work/fragment o value
 	printf 'CONFIG_%s\n' WERROR=y EXPERT=y 64BIT=y SPARSEMEM_VMEMMAP=y BLOCK=y BLK_DEV=y \
@@ -136,10 +137,10 @@ few() {
 
 test_options() {
 	local obj=$work/few o
-	shows "the driver builds without what it can do without, and is not offered without what it cannot"
+	shows "the driver builds without the options that it does not need, and cannot be chosen without those that it needs"
 	patched 7.3
 	few SMP=n PM=n ACPI=n PCIEAER=n PCI_MSI=n MTRR=n X86_PAT=n PRINTK=n SYSFS=n PROC_FS=n
-	object "the least"
+	object "the fewest options"
 	few MTRR=y X86_PAT=n SUSPEND=y HIBERNATION=n
 	object "MTRRs but no PAT, suspend but no hibernation"
 	few MTRR=y X86_PAT=y SWAP=y SUSPEND=n HIBERNATION=y
@@ -154,7 +155,7 @@ test_options() {
 	is "IOPMEM_BUS=y with LIBNVDIMM=m becomes" m "$(option IOPMEM_BUS)"
 }
 
-# without_compile_test ARCH: what becomes of IOPMEM_BUS
+# without_compile_test: the value of IOPMEM_BUS without COMPILE_TEST
 without_compile_test() {
 	"$tree/scripts/config" --file "$obj/.config" -d COMPILE_TEST
 	make -s -C "$tree" O="$obj" olddefconfig >"$work/log" 2>&1 ||
@@ -162,8 +163,8 @@ without_compile_test() {
 	option IOPMEM_BUS
 }
 
-# registers TIMES: the object calls what registers a bus so often. Where the driver
-# refuses every card, the compiler leaves out all that follows.
+# registers TIMES: the object has to call nvdimm_bus_register() so often. If the driver refuses
+# every card, the compiler drops all code after that, so there is no call.
 registers() {
 	local driver=$obj/drivers/nvdimm/iopmem_bus.o
 	is "calls of nvdimm_bus_register()" "$1" \
@@ -172,10 +173,10 @@ registers() {
 		"$(grep -c 'big-endian kernels are not supported' "$driver")"
 }
 
-# The first is an architecture to use the driver on, the second big-endian.
+# The driver can be used on arm64. s390 is big-endian, and the driver refuses that.
 test_architectures() {
 	local obj
-	shows "on arm64 and on s390, which is big-endian, gcc W=1 and sparse find nothing; s390 is offered the driver only to test the build, and refuses every card"
+	shows "on arm64 and on big-endian s390, gcc W=1 and sparse find nothing; on s390 the driver can be chosen only with COMPILE_TEST, and refuses every card"
 	patched 7.3
 	sparse_header "$work/sparse.h"
 	export ARCH CROSS_COMPILE
@@ -191,10 +192,10 @@ test_architectures() {
 	is "without COMPILE_TEST, IOPMEM_BUS" "" "$(without_compile_test)"
 }
 
-# On 7.3 big-endian arm64 is gone.
+# 7.3 has no big-endian arm64 any more, so this uses 6.12.
 test_byte_order() {
 	local obj=$work/few
-	shows "a big-endian arm64 kernel is offered the driver only to test the build"
+	shows "in a big-endian arm64 kernel the driver can be chosen only with COMPILE_TEST"
 	patched 6.12
 	export ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu-
 	few MIGRATION=y CPU_LITTLE_ENDIAN=y
@@ -207,7 +208,7 @@ test_byte_order() {
 
 test_32_bit() {
 	local obj=$work/few out
-	shows "a 32-bit kernel is not even offered the driver to test the build, and make says why there is none"
+	shows "in a 32-bit kernel the driver cannot be chosen even with COMPILE_TEST, and make says why it does not build"
 	patched 7.3
 	few 64BIT=n X86_PAE=y LIBNVDIMM=y COMPILE_TEST=y
 	is "IOPMEM_BUS with COMPILE_TEST" "" "$(option IOPMEM_BUS)"
