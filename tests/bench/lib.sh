@@ -67,8 +67,8 @@ namespace() {
 	[ "$NODE" != /dev/ ] || bad "create-namespace -m $1" "a device node" "$OUT"
 }
 
-# io FILE OPTION...: set VALUE to the nanoseconds that fio takes for one operation
-io() {
+# fio_ns FILE OPTION...: set VALUE to the nanoseconds that fio takes for one operation
+fio_ns() {
 	run "fio --name=job --filename=$1 --size=64M --thread --time_based --runtime=$RUNTIME --gtod_reduce=1 --output-format=terse --terse-version=3 ${*:2}"
 	VALUE=$(awk -F';' '$1 == 3 && $8 + $49 { printf "%.1f\n", 1e9 / ($8 + $49) }' <<<"$OUT")
 	[[ $VALUE =~ ^[0-9.]+$ ]] || bad "fio ${*:2}" "figures" "$OUT"

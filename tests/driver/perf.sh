@@ -6,6 +6,7 @@
 
 # at_most WHAT LIMIT GOT: the figure may be at most LIMIT
 at_most() {
+	[[ $3 =~ ^[0-9.]+$ ]] || bad "$1" "a number" "$3"
 	awk -v a="$3" -v b="$2" 'BEGIN { exit !(a <= b) }' || bad "$1" "at most $2" "$3"
 	saw "$1: $3, at most $2"
 }
@@ -81,21 +82,22 @@ test_unchanged() {
 		peer $PEER
 		namespace fsdax mem
 		for job in read write; do
-			io "$NODE" --direct=1 "${o[@]}" --rw=rand$job
+			fio_ns "$NODE" --direct=1 "${o[@]}" --rw=rand$job
 			got[raw $job 4k,$PEER]=$VALUE
 		done
-		io "$NODE" --direct=1 "${o[@]}" --rw=randwrite --fsync=1
+		fio_ns "$NODE" --direct=1 "${o[@]}" --rw=randwrite --fsync=1
 		got[raw write 4k, fsync,$PEER]=$VALUE
 		run "$(mkfs ext4) && $(mount_dax ext4) && dd if=/dev/zero of=$file bs=1M count=64 status=none && sync
 			for i in 1 2 3 4 5; do faultbench $file 32M 4K || exit; done"
 		got[ext4 fault 4K,$PEER]=$(grep -x '[0-9]*' <<<"$OUT" | sort -n | head -n 1)
-		run "umount /mnt/a; ndctl disable-region $REGION"
+		run "umount /mnt/a"
 	done
 	for job in "raw read 4k" "raw write 4k" "raw write 4k, fsync" "ext4 fault 4K"; do
 		was=$(expected "$job")
 		[ -n "$was" ] || bad "tests/bench/results/exact.tsv" "a figure for $job" "none"
 		at_most "$job, time relative to those results" 1.01 "$(awk -v was="$was" -v a="${got[$job,card]}" -v b="${got[$job,nfit]}" 'BEGIN { printf "%.4f", a / b / was }')"
 	done
+	run "ndctl disable-region -b ACPI.NFIT all && modprobe -r nfit"
 }
 
 # calls COMMAND: run it, and set OUT to the module's functions that were entered meanwhile
