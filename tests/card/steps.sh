@@ -182,7 +182,7 @@ predicted() {
 	"$top/tests/bench/pcie" "$speed" "$width" 2>/dev/null | awk -F'\t' '
 		/store of 8/ { uncached = $5 }
 		/store of 64/ { combined = $5 }
-		/load/ { load = $5 }
+		/\tload/ { load = $5 }
 		END {
 			if (NR)
 				printf "; a link of %s GT/s and %s lanes lets through at most %s MB/s of write-combining stores, %s MB/s of uncached ones, and loads of %s MB/s if each takes %s ns", $1, $2, combined, uncached, load, $3
