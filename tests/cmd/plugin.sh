@@ -39,7 +39,7 @@ test_make() {
 	local out
 	shows "make plugin builds; once installed as README.md says, the command starts, and a program can be built with the library"
 	mkdir "$work/installed"
-	(cd "$top" && tar -c VERSION Makefile ndctl-plugin Documentation) | tar -C "$work/installed" -x
+	(cd "$top" && tar -c VERSION Makefile ndctl-plugin) | tar -C "$work/installed" -x
 	out=$(make -C "$work/installed" plugin 2>&1) || bad "make plugin" "to succeed" "$out"
 	out=$(DESTDIR=$work/root make -C "$work/installed" install-plugin 2>&1) ||
 		bad "make install-plugin" "to succeed" "$out"
@@ -75,6 +75,21 @@ test_make() {
 	is "its scan without sysfs" "-2 /sys/bus/pci/devices: No such file or directory: is sysfs mounted, and is there PCI?" "$("$work/use")"
 	unlike "symbols that are not the library's" . "$(nm -D --defined-only "$LD_LIBRARY_PATH/libiopmem.so.0" | grep -v -e ' A LIBIOPMEM_0$' -e ' T iopmem_')"
 	like "manual" "NDCTL-IOPMEM-LIST" "$(man -l "$work"/root/usr/local/share/man/man1/ndctl-iopmem-list.1 2>&1)"
+}
+
+test_dist() {
+	local out
+	shows "meson dist makes a tarball of the command and the library that builds apart from this tree"
+	copied tree
+	committed "$work/tree"
+	out=$(cd "$work/tree" && meson setup "$work/build" ndctl-plugin 2>&1 &&
+		meson dist -C "$work/build" --no-tests 2>&1) || bad "meson dist" "to succeed" "$out"
+	tar -C "$work" -xf "$work/build/meson-dist/ndctl-iopmem-$(cat "$top/VERSION").tar.xz" || bad "tar" "to succeed" ""
+	cd "$work/ndctl-iopmem-$(cat "$top/VERSION")" || bad "the tarball's folder" "to be there" "$(ls "$work")"
+	is "links, and the files of the folder above" "COPYING LICENSES/GPL-2.0-only.txt LICENSES/LGPL-2.1-or-later.txt VERSION" \
+		"$(find . -type l; echo COPYING LICENSES/* VERSION)"
+	out=$(meson setup build 2>&1 && meson compile -C build 2>&1) || bad "meson setup, compile" "to succeed" "$out"
+	is "its version" "$(cat "$top/VERSION")" "$(build/cmd/ndctl-iopmem --version)"
 }
 
 runs_in toolbox slow

@@ -55,7 +55,7 @@ results() {
 
 make_copy() {
 	mkdir "$src" &&
-		tar -C "$top" -c VERSION ndctl-plugin Documentation/ndctl | tar -C "$src" -x --no-same-owner &&
+		tar -C "$top" -c VERSION ndctl-plugin | tar -C "$src" -x --no-same-owner &&
 		meson setup --buildtype=debugoptimized -Ddocs=disabled "$build" "$src/ndctl-plugin" &&
 		meson compile -C "$build"
 }
