@@ -242,6 +242,8 @@ debian() {
 	# The tree has headers and no kernel, and depmod warns that the kernel's files
 	# are missing.
 	depmod "$kver" 2>/dev/null
+	# the folder stays after the purge, for it is not of these packages
+	mkdir -p /etc/udev/rules.d
 	files >"$work/before"
 	apt_does install "$work"/first/build/deb/*.deb
 	unlike "apt install says" "[Ee]rror|[Ww]arning:|[Ff]ail" "$OUT"
