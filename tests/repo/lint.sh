@@ -29,7 +29,7 @@ test_lint_finds() {
 	like "shellcheck" "tests/broken:2:4: .*SC2086" "$out"
 	like "tests/README.md" "^ *\\+unnamed.sh" "$out"
 	like "a case that never runs" "^ *tests/lost.sh: has cases, which run only from driver, cmd and repo: move it\$" "$out"
-	like "sparse" ""iopmem_bus.c:[0-9]+:[0-9]+: warning: incorrect type in initializer" "$out"
+	like "sparse" "iopmem_bus.c:[0-9]+:[0-9]+: warning: incorrect type in initializer" "$out"
 	like "checkpatch" "iopmem_bus.c:[0-9]+: ERROR: trailing whitespace" "$out"
 	like "kernel-doc" "pdev' not described in 'iopmem_walk'" "$out"
 	like "the guide" "messages.rst: has no \"answers ones only, switch its memory on\" of the driver" "$out"
