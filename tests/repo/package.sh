@@ -252,7 +252,8 @@ debian() {
 	for f in /usr/lib/udev/rules.d/90-iopmem-{align,links}.rules /usr/lib/modprobe.d/ndctl-iopmem.conf \
 		/usr/share/bash-completion/completions/ndctl-iopmem /usr/share/zsh/vendor-completions/_ndctl-iopmem \
 		/usr/share/man/man1/ndctl-iopmem-bind.1.gz /usr/share/man/man3/libiopmem.3.gz \
-		/usr/share/doc/iopmem-doc/Documentation/driver-api/nvdimm/iopmem.rst; do
+		/usr/share/doc/iopmem-doc/Documentation/driver-api/nvdimm/iopmem.rst \
+		/usr/share/doc/iopmem-doc/html/{index.html,_images/bar.svg,_static/{custom.css,doctools.js}}; do
 		[ -e "$f" ] || bad "$f" "to be installed" "$(dpkg -L ndctl-iopmem libiopmem-dev iopmem-doc)"
 	done
 	saw "udev rules, completion, manual pages and documents are where they belong"
