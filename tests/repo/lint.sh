@@ -25,6 +25,7 @@ test_lint_finds() {
 	printf '#!/bin/bash\nrm $1\n' >"$work/tree/tests/broken"
 	: >"$work/tree/tests/driver/unnamed.sh"
 	printf 'test_lost() {\n\t:\n}\n' >"$work/tree/tests/lost.sh"
+	echo '*modes/lost*' >>"$work/tree/Documentation/guide/faq.rst"
 	out=$("$work/tree/tests/lint" 2>&1) && bad "lint" "to fail" "$out"
 	like "shellcheck" "tests/broken:2:4: .*SC2086" "$out"
 	like "tests/README.md" "^ *\\+unnamed.sh" "$out"
@@ -33,5 +34,6 @@ test_lint_finds() {
 	like "checkpatch" "iopmem_bus.c:[0-9]+: ERROR: trailing whitespace" "$out"
 	like "kernel-doc" "pdev' not described in 'iopmem_walk'" "$out"
 	like "the guide" "messages.rst: has no \"answers ones only, switch its memory on\" of the driver" "$out"
+	like "a case in the guide" "^ *Documentation/guide/faq.rst: names the case modes/lost, which does not exist\$" "$out"
 	like "last line" "^iopmem: lint has findings in: .*fix them$" "$(tail -n 1 <<<"$out")"
 }
