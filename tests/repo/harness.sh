@@ -91,7 +91,7 @@ test_bad_input() {
 	complains "KERNEL=9.9 is not known" "KERNEL=9.9 $top/tests/demo"
 	complains "T=nonsense is neither a file nor a case: use one of: .*bind/new_id" "T=nonsense $top/tests/run"
 	complains "cannot create /proc/iopmem: set XDG_CACHE_HOME" "XDG_CACHE_HOME=/proc $top/tests/demo"
-	complains "make shell wants a terminal" "$top/tests/vm/shell </dev/null"
+	complains "make shell needs a terminal" "$top/tests/vm/shell </dev/null"
 	complains "cannot create KEEP=/proc/x: name a folder" "KEEP=/proc/x $top/tests/demo"
 	complains "no kernel headers in /nowhere: install" "set -o pipefail; make -s -C $top KDIR=/nowhere 2>&1 | grep -v '^make'"
 	mkdir "$work/full"
