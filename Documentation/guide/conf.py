@@ -4,7 +4,7 @@ project = "iopmem"
 highlight_language = "none"
 html_title = "iopmem: user's guide"
 html_theme = "alabaster"
-html_theme_options = {"show_relbar_bottom": True}
+html_theme_options = {"page_width": "1060px", "show_relbar_bottom": True}
 html_static_path = ["custom.css"]
 html_show_copyright = False
 # The package iopmem-doc has the sources beside the pages.
