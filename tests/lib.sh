@@ -45,6 +45,10 @@ bad() {
 	exit 1
 }
 
+# The Makefile exports OUT for make patch. Here it holds what the guest prints, which can be
+# too long for the environment of a command.
+export -n OUT
+
 # run COMMAND: run it in the guest, where it has to succeed. Its output is in OUT.
 run() {
 	local rc=0
