@@ -290,6 +290,8 @@ debian() {
 	rm -rf "$work/copy"
 	cp -r "$work/first" "$work/copy"
 	out=$(make -C "$work/copy" KDIR="/lib/modules/$kver/build" 2>&1) || bad "make" "to succeed" "$out"
+	sed -i 's/^Build-Depends:$/& iopmem-absent,/' "$work/copy/debian/control"
+	refused "make deb without a package that it needs" "make deb lacks packages that it needs: sudo apt build-dep ." make -C "$work/copy" deb
 	refused "make install beside the package" "DKMS has this module already, and only one of the two can be loaded: apt remove iopmem-dkms, or 'dkms remove' what 'dkms status' shows" make -C "$work/copy" install
 
 	apt_does install "$work"/next/build/deb/*.deb
