@@ -6,7 +6,7 @@
 KDIR ?= /lib/modules/$(shell uname -r)/build
 # On Debian, sbin is not in a user's PATH.
 export PATH := $(PATH):/usr/sbin:/sbin
-export T KERNEL KERNELS V KEEP KSRC OUT CUTS COUNT SEED REPEAT LOAD SAMPLE WHO CARD DRIVE ERASE SUSPEND REPORT ONLY
+export T KERNEL KERNELS V KEEP KSRC AUTHOR OUT CUTS COUNT SEED REPEAT LOAD SAMPLE WHO CARD DRIVE ERASE SUSPEND REPORT ONLY
 
 kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR)/drivers/nvdimm CONFIG_IOPMEM_BUS=m
 
@@ -120,7 +120,7 @@ guide:	## make the user's guide as HTML, in build/guide
 	@mkdir -p build && sphinx-build -q Documentation/guide build/guide
 	@echo build/guide/index.html
 
-patch:	## write the driver as a patch series for the kernel source in KSRC=, into ./patches or OUT=
+patch:	## write the driver as a patch series for the kernel source in KSRC=, into ./patches or OUT= (AUTHOR="Name <address>")
 	@tools/patch
 
 dist:	## make a tarball of what is committed, in build/dist

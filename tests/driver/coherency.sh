@@ -89,7 +89,7 @@ expect() {
 	"1 UC") LIST=uncached-minus BY_KERNEL="UC- + UC = UC" ;;
 	esac
 	case $KERNEL in
-	# the debug kernels have the patch to mm that make patch proposes
+	# the debug kernels have the series of make patch, whose fix of mm looks at the list
 	6.* | debug*) BY_USER=$BY_KERNEL ;;
 	# a DAX page is inserted by its struct page, which ignores the list
 	*) BY_USER="WB + $MTRR = $MTRR" ;;

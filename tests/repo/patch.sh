@@ -15,54 +15,127 @@ built() {
 		make -s -j"$(nproc)" -C "$1" O="$2" W=1 drivers/nvdimm/
 }
 
-# patched VERSION: set src to the kernel's source, and tree to a copy with the series applied
-patched() {
-	local f out
-	tree=$work/tree
-	rm -rf "$tree"
-	kernel_source "$1"
+# as_nobody: let git commit here
+as_nobody() {
 	export GIT_CONFIG_GLOBAL=/dev/null EMAIL=nobody@localhost
 	export GIT_AUTHOR_NAME=nobody GIT_COMMITTER_NAME=nobody
+}
+
+# series VERSION: set src to the kernel's source, tree to a copy of it, and patches to those
+# that make patch writes for it, without the cover letter
+series() {
+	local out
+	tree=$work/tree
+	rm -rf "$tree" "$work/patches"
+	kernel_source "$1"
+	as_nobody
 	kernel_copy "$src" "$tree" || bad "kernel_copy" "a tree" ""
 	out=$(KSRC=$src OUT=$work/patches make -s -C "$top" patch 2>&1) || bad "make patch" "a series" "$out"
-	out=$(git -C "$tree" am "$work"/patches/*.patch 2>&1) || bad "git am" "to take it" "$out"
-	is "kernel $1, patches applied" 3 "$(grep -c ^Applying <<<"$out")"
+	patches=("$work"/patches/000[1-9]-*.patch)
+}
+
+# apply PATCH...: git am
+apply() {
+	local out
+	out=$(git -C "$tree" am "$@" 2>&1) || bad "git am" "to take $*" "$out"
+}
+
+# whole: with the series applied, the tree has the driver and its documents as here
+whole() {
+	local f out
 	out=$(diff "$top/drivers/nvdimm/iopmem_bus.c" "$tree/drivers/nvdimm/iopmem_bus.c")
-	is "lines that the driver there lacks" "blk_queue_flag_set MODULE_VERSION" \
-		"$(sed -n 's/^< *\t*\([a-zA-Z_]*\)(.*/\1/p; s/^>.*/more/p' <<<"$out" | xargs)"
+	# comments and what follows from a line before it are not listed
+	is "lines that the driver there lacks" \
+		"blk_queue_flag_set int rc nvdimm_bus_check_dimm_count device_attach MODULE_VERSION" \
+		"$(sed -n '/^< *\t*\/\*/d; s/^<.*\(\(int rc\|blk_queue_flag_set\|nvdimm_bus_check_dimm_count\|device_attach\|MODULE_VERSION\)\).*/\1/p; s/^>.*/more/p' <<<"$out" | xargs)"
+	is "how many" 17 "$(grep -c '^<' <<<"$out")"
 	for f in $(cd "$top" && ls Documentation/driver-api/nvdimm/iopmem*.rst) Documentation/ABI/testing/sysfs-bus-nd-iopmem; do
 		cmp "$top/$f" "$tree/$f" || bad "$f" "as it is here" ""
 	done
 }
 
-# in_kernel VERSION PROPOSALS: apply the series and so many proposals, and build
+# patched VERSION: the same with the series applied
+patched() {
+	series "$1"
+	apply "${patches[@]}"
+	whole
+}
+
+# builds_fix: build the objects that the last patch has changed, for all that includes a
+# header is too much
+builds_fix() {
+	local out objects
+	mapfile -t objects < <(git -C "$tree" show --format= --name-only | sed -n 's/\.c$/.o/p')
+	out=$(make -s -j"$(nproc)" -C "$tree" O="$obj" W=1 "${objects[@]}" 2>&1) || bad "the fix" "to build" "$out"
+	is "says" "" "$out"
+	saw "builds ${objects[*]}"
+}
+
+# builds_driver VALUE...: build libnvdimm's folder with each of these values of IOPMEM_BUS
+# and LIBNVDIMM, as in m/y
+builds_driver() {
+	local v out
+	for v; do
+		out=$(built "$tree" "$obj" "${v%/*}" "${v#*/}" 2>&1) || bad "IOPMEM_BUS=$v" "to build" "$out"
+		unlike "IOPMEM_BUS/LIBNVDIMM=$v says of the driver" iopmem "$out"
+		is "and gives" "$([ "$v" = n/y ] || echo iopmem_bus.o)" "$(cd "$obj/drivers/nvdimm" && ls iopmem_bus.o 2>/dev/null)"
+		[ "${v%/*}" != y ] || like "and, in built-in.a," "iopmem_bus.o" "$(ar t "$obj/drivers/nvdimm/built-in.a")"
+	done
+}
+
+# documented: the pages of this step are well-formed, are in the index, and name no page
+# that is not there yet
+documented() {
+	local page name
+	for page in "$tree"/Documentation/driver-api/nvdimm/iopmem*.rst; do
+		name=$(basename "$page" .rst)
+		rst2html --strict "$page" >"$work/page" 2>&1 || bad "rst2html $name" "to succeed" "$(cat "$work/page")"
+		grep -qx "   $name" "$tree/Documentation/driver-api/nvdimm/index.rst" || bad "the index" "$name" ""
+		grep -o 'Documentation/[-A-Za-z/]*iopmem[-.a-z0-9]*' "$page" | sed 's/\.$//' | while read -r name; do
+			[ -e "$tree/$name" ] || echo "$page: no $name"
+		done >"$work/missing"
+		is "what ${page##*/} names and is not there" "" "$(cat "$work/missing")"
+	done
+}
+
+# in_kernel VERSION PATCH...: apply the series patch by patch, of which there have to be
+# these, and build after each
 in_kernel() {
-	local obj=$work/obj out proposals
-	patched "$1"
-	mapfile -t proposals < <(find "$work/patches/proposal" -name '*.patch' 2>/dev/null)
-	is "and proposals to mm" "$2" ${#proposals[@]}
-	[ "$2" = 0 ] || out=$(git -C "$tree" am "${proposals[@]}" 2>&1) || bad "git am" "to take it" "$out"
-	out=$("$src/scripts/checkpatch.pl" --strict --no-tree --no-signoff --terse --ignore FILE_PATH_CHANGES \
-		"$work"/patches/*.patch "${proposals[@]}") || bad "checkpatch" "nothing" "$out"
+	local obj=$work/obj out p
+	series "$1"
+	shift
+	is "the patches" "$*" "$(sed -n 's/^Subject: \[PATCH [0-9/]*\] \([^:]*: [^ :]*:\? [^ ]*\).*/\1/p' "${patches[@]}" | tr ' ' _ | tr -d , | xargs)"
+	# the source has no history in which the commits of Fixes: could be found
+	out=$(cd "$work" && "$src/scripts/checkpatch.pl" --strict --no-tree --no-signoff --terse \
+		--ignore FILE_PATH_CHANGES,UNKNOWN_COMMIT_ID "${patches[@]}") || bad "checkpatch" "nothing" "$out"
+	saw "checkpatch --strict finds nothing"
 
 	rm -rf "$obj"
 	{
-		configure "$tree" "$obj" &&
+		configure "$tree" "$obj" -e FS_DAX -e TRANSPARENT_HUGEPAGE &&
 			make -s -j"$(nproc)" -C "$tree" O="$obj" modules_prepare
 	} >"$work/log" 2>&1 || bad "modules_prepare" "to succeed" "$(tail -n 20 "$work/log")"
-	out=$(built "$tree" "$obj" m m 2>&1) || bad "IOPMEM_BUS=m" "to build" "$out"
-	unlike "IOPMEM_BUS=m says of the driver" iopmem "$out"
-	is "and gives" "iopmem_bus.o" "$(cd "$obj/drivers/nvdimm" && ls iopmem_bus.o)"
-	out=$(built "$tree" "$obj" y y 2>&1) || bad "IOPMEM_BUS=y" "to build" "$out"
-	unlike "IOPMEM_BUS=y says of the driver" iopmem "$out"
-	like "and gives, in built-in.a," "iopmem_bus.o" "$(ar t "$obj/drivers/nvdimm/built-in.a")"
-	out=$(built "$tree" "$obj" n y 2>&1) || bad "IOPMEM_BUS=n" "to build" "$out"
-	is "IOPMEM_BUS=n gives" "" "$(cd "$obj/drivers/nvdimm" && ls iopmem_bus.o 2>/dev/null)"
+	for p in "${patches[@]}"; do
+		saw "${p##*/}"
+		apply "$p"
+		case $p in
+		*-nvdimm-*)
+			builds_driver y/y m/y n/y
+			documented
+			;;
+		*) builds_fix ;;
+		esac
+	done
+	builds_driver m/m
+	whole
 }
 
+fixes=(libnvdimm:_Fail_to libnvdimm:_Fail_to)
+steps=(nvdimm:_Add_iopmem_bus nvdimm:_iopmem_bus:_Keep nvdimm:_iopmem_bus:_Let nvdimm:_iopmem_bus:_Sleep)
+
 test_series() {
-	shows "make patch gives a series that git am takes and that builds in the kernel 7.3: m, y and n"
-	in_kernel 7.3 1
+	shows "make patch gives a series that git am takes and each patch of which builds in the kernel 7.3: m, y and n"
+	in_kernel 7.3 "${fixes[@]}" mm:_Map_DAX "${steps[@]}"
 }
 
 # option NAME: the option's value in the configuration in obj
@@ -100,11 +173,101 @@ test_series_refused() {
 	is "KSRC=/proc" "iopmem: KSRC=/proc has no drivers/nvdimm/Kconfig: name the folder of an unpacked kernel source" "$out"
 }
 
+# letters AUTHOR: set from to the addresses of the patches' authors
+letters() {
+	local out
+	out=$(AUTHOR=$1 KSRC=$src OUT=$work/patches "$top/tools/patch" 2>&1) || bad "AUTHOR=$1" "a series" "$out"
+	from=$(sed -n 's/^From: //p' "$work"/patches/*.patch | sort -u)
+}
+
+test_author() {
+	local from a out
+	shows "the author of the patches is AUTHOR, or the developers without an address; what is no name and address is refused"
+	kernel_source 7.3
+	letters ""
+	is "without AUTHOR, From:" "iopmem developers <>" "$from"
+	is "M: in MAINTAINERS" "" "$(sed -n 's/^+M:\t//p' "$work"/patches/*.patch)"
+	letters "An Other <other@example.org>"
+	is "From:" "An Other <other@example.org>" "$from"
+	is "M: in MAINTAINERS" "An Other <other@example.org>" "$(sed -n 's/^+M:\t//p' "$work"/patches/*.patch)"
+	is "Signed-off-by, which the sender adds" "" "$(grep -h ^Signed-off-by: "$work"/patches/*.patch)"
+	for a in "Other" "other@example.org" "<other@example.org>" "Other <other>" "Other <a b@example.org>" \
+		"Other <other@example.org> x" $'Other\nCc: x <other@example.org>' " <other@example.org>"; do
+		out=$(AUTHOR=$a KSRC=$src OUT=$work/none "$top/tools/patch" 2>&1) && bad "AUTHOR=$a" "to fail" "$out"
+		is "refused" "iopmem: AUTHOR=$(tr '\n' ' ' <<<"$a" | sed 's/ $//') is not a name and an address: make patch AUTHOR=\"Your Name <you@example.org>\"" "$out"
+	done
+	is "what a refusal has written" "" "$(ls "$work/none" 2>/dev/null)"
+}
+
+test_cover_letter() {
+	local letter=$work/patches/0000-cover-letter.patch out title tree
+	shows "the cover letter says why, what was tested and what is missing, and has the commit that the series is based on, if there is one"
+	kernel_source 7.3
+	rm -rf "$work/patches" "$work/tree"
+	mkdir "$work/patches"
+	echo stale >"$work/patches/0009-stale.patch"
+	out=$(KSRC=$src OUT=$work/patches "$top/tools/patch" 2>&1) || bad "make patch" "a series" "$out"
+	is "what it lists" "$(ls "$work"/patches/*)" "$out"
+	is "files" 8 "$(find "$work/patches" -type f | wc -l)"
+	like "the letter" "^Subject: \[PATCH 0/7\] nvdimm: PCIe BAR memory" "$(cat "$letter")"
+	for title in "Why" "Why not \.\.\." "P2PDMA" "CXL" "dma-buf" "2016" "The patches" "Tested" "Limits" "iopmem developers \(7\):"; do
+		like "the letter" "^$title\$" "$(cat "$letter")"
+	done
+	is "what was not filled in" "" "$(grep -E '\*\*\*|@[A-Z]+@' "$letter")"
+	is "lines that are too long" "" "$(sed '1,/^$/d; /^---$/q' "$letter" | grep -E '^.{79,}')"
+	like "of a source that is no git tree" "^This is for Linux 7\.3\S*\. It has no base-commit" "$(cat "$letter")"
+	is "base-commit" "" "$(grep ^base-commit: "$letter")"
+
+	tree=$work/tree
+	as_nobody
+	kernel_copy "$src" "$tree" || bad "kernel_copy" "a tree" ""
+	out=$(KSRC=$tree OUT=$work/patches "$top/tools/patch" 2>&1) || bad "make patch" "a series" "$out"
+	is "of a git tree" "base-commit: $(git -C "$tree" rev-parse HEAD)" "$(grep base-commit "$letter")"
+	echo >>"$tree/MAINTAINERS"
+	out=$(KSRC=$tree OUT=$work/patches "$top/tools/patch" 2>&1) && bad "a changed tree" "to fail" "$out"
+	is "a changed tree" "iopmem: KSRC=$tree has changes that are not committed, in files that the series changes: commit them" "$out"
+	git -C "$tree" checkout -q MAINTAINERS
+	apply "$work"/patches/0001-*.patch
+	out=$(KSRC=$tree OUT=$work/patches "$top/tools/patch" 2>&1) || bad "make patch" "a series" "$out"
+	like "of a tree that has a fix, the letter" "^\"libnvdimm: Fail to register a bus.*\" is left out" "$(cat "$letter")"
+	is "patches then" 6 "$(find "$work/patches" -name '000[1-9]-*' | wc -l)"
+}
+
+# The steps are patches, so a change of the driver can leave one that does not apply.
+test_changed_driver() {
+	local repo=$work/repo driver=drivers/nvdimm/iopmem_bus.c out
+	shows "if the driver has changed so much that a step does not apply, make patch says what to do, and that helps"
+	kernel_source 7.3
+	as_nobody
+	rm -rf "$repo" "$work/steps" "$work/tree"
+	mkdir "$repo"
+	cp -r "$top"/{Makefile,drivers,Documentation,tools} "$repo" || bad "cp" "to succeed" ""
+	{ git -C "$repo" init -q && git -C "$repo" add . && git -C "$repo" commit -qm base; } || bad "git" "a repository" ""
+	sed -i 's/iopmem_kill_disk\b/iopmem_end_disk/' "$repo/$driver"
+	out=$(KSRC=$src OUT=$work/patches make -s -C "$repo" patch 2>&1) && bad "make patch" "to fail" "$out"
+	like "make patch" "^iopmem: tools/series/[34]-[a-z]*\.patch does not apply to the driver and its documents as they are now: run tools/series/rebuild\$" "$out"
+	out=$("$repo/tools/series/rebuild" 2>&1) || bad "rebuild" "to succeed" "$out"
+	like "rebuild" "^tools/series has new patches" "$out"
+	out=$(KSRC=$src OUT=$work/patches make -s -C "$repo" patch 2>&1) || bad "make patch" "a series" "$out"
+	tree=$work/tree
+	kernel_copy "$src" "$tree" || bad "kernel_copy" "a tree" ""
+	apply "$work"/patches/000[1-4]-*.patch
+	is "in the first step: old names, new ones" "0 2" \
+		"$(grep -c 'iopmem_kill_disk\b' "$tree/$driver") $(grep -c 'iopmem_end_disk\b' "$tree/$driver")"
+	out=$("$repo/tools/series/rebuild" unpack "$work/steps" 2>&1) || bad "unpack" "to succeed" "$out"
+	is "unpack writes" "1 2 3 4" "$(cd "$work/steps" && echo *)"
+	git -C "$repo" commit -qam steps
+	out=$("$repo/tools/series/rebuild" pack "$work/steps" 2>&1) || bad "pack" "to succeed" "$out"
+	is "pack changes, if no step was changed" "" "$(git -C "$repo" status --short)"
+	out=$("$repo/tools/series/rebuild" pack 2>&1) && bad "pack without a folder" "to fail" "$out"
+	is "pack without a folder" "iopmem: pack wants a folder that unpack has written: tools/series/rebuild pack DIR" "$out"
+}
+
 runs_in toolbox slow
 
 test_series_older() {
-	shows "make patch gives a series that git am takes and that builds in the kernel 6.12: m, y and n"
-	in_kernel 6.12 0
+	shows "make patch gives a series that git am takes and each patch of which builds in the kernel 6.12: m, y and n"
+	in_kernel 6.12 "${fixes[@]}" "${steps[@]}"
 }
 
 test_allmodconfig() {
@@ -173,6 +336,17 @@ registers() {
 		"$(grep -c 'big-endian kernels are not supported' "$driver")"
 }
 
+# each_step WHAT: build the driver's object as it is before each of the later steps, too
+each_step() {
+	local n whole
+	whole=$(git -C "$tree" rev-parse HEAD)
+	for n in 3 2 1; do
+		git -C "$tree" checkout -q "$whole~$n" || bad "git checkout" "step $((4 - n))" ""
+		object "$1, step $((4 - n))"
+	done
+	git -C "$tree" checkout -q "$whole"
+}
+
 # The driver can be used on arm64. s390 is big-endian, and the driver refuses that.
 test_architectures() {
 	local obj
@@ -189,6 +363,7 @@ test_architectures() {
 	everything "$work/$ARCH"
 	object "$ARCH" C=2 CHECK="sparse -include $work/sparse.h"
 	registers 0
+	each_step "$ARCH"
 	is "without COMPILE_TEST, IOPMEM_BUS" "" "$(without_compile_test)"
 }
 

@@ -55,14 +55,16 @@ modules_prepare() {
 # patches of tests/vm/debug touch is a copy, and that in git
 kernel_copy() {
 	local d copies=(MAINTAINERS drivers/nvdimm Documentation/driver-api/nvdimm Documentation/ABI/testing
-		mm/memory.c mm/huge_memory.c kernel/dma)
-	mkdir -p "$2"/{drivers,kernel,mm,Documentation/driver-api,Documentation/ABI} &&
-		ln -s "$1"/* "$2/" 2>/dev/null
-	for d in drivers kernel mm Documentation Documentation/driver-api Documentation/ABI; do
-		ln -s "$1/$d"/* "$2/$d/" 2>/dev/null
+		arch/x86/mm/pat include/linux/memremap.h include/linux/pgtable.h
+		mm/internal.h mm/memory.c mm/memremap.c mm/huge_memory.c kernel/dma)
+	mkdir -p "$2" &&
+		ln -s "$1"/* "$2/" || return
+	for d in drivers kernel mm arch arch/x86 arch/x86/mm include include/linux \
+		Documentation Documentation/driver-api Documentation/ABI; do
+		rm "$2/$d" && mkdir "$2/$d" && ln -s "$1/$d"/* "$2/$d/" || return
 	done
 	for d in "${copies[@]}"; do
-		rm "$2/$d" && cp -r "$1/$d" "$2/$d" || return
+		rm "$2/$d" && cp -rp "$1/$d" "$2/$d" || return
 	done
 	git -C "$2" init -q &&
 		git -C "$2" add "${copies[@]}" &&
