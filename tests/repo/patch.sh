@@ -260,7 +260,7 @@ test_changed_driver() {
 	out=$("$repo/tools/series/rebuild" pack "$work/steps" 2>&1) || bad "pack" "to succeed" "$out"
 	is "pack changes, if no step was changed" "" "$(git -C "$repo" status --short)"
 	out=$("$repo/tools/series/rebuild" pack 2>&1) && bad "pack without a folder" "to fail" "$out"
-	is "pack without a folder" "iopmem: pack wants a folder that unpack has written: tools/series/rebuild pack DIR" "$out"
+	is "pack without a folder" "iopmem: pack needs a folder that unpack has written: tools/series/rebuild pack DIR" "$out"
 }
 
 runs_in toolbox slow
