@@ -163,8 +163,8 @@ test_second_index() {
 
 runs_in base slow
 
-# index.nslot=0 is left out. With it, libnvdimm warns when the dimm's available_slots are
-# read ("we ate our last label?", dimm_devs.c).
+# index.nslot=0 is left out, since libnvdimm warns: nvdimm-index-nslot-zero.md in
+# tools/kernel-reports
 test_index() {
 	shows "index blocks with correct checksums and hostile fields"
 	prepare
@@ -181,9 +181,8 @@ test_index() {
 	forge off index.free=0
 }
 
-# Two values are left out. With label.lbasize=12345, libnvdimm warns when the namespace is
-# enabled ("unsupported sector size", namespace_devs.c). With label.name=65, the name has
-# no end, and libnvdimm's alt_name shows the kernel's memory behind it.
+# label.lbasize=12345 and label.name=65 are left out: nvdimm-label-lbasize.md and
+# nvdimm-label-name.md in tools/kernel-reports
 test_label() {
 	shows "labels with correct checksums and hostile fields are skipped, or the region is off"
 	prepare

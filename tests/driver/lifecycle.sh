@@ -101,7 +101,7 @@ test_disabled_early() {
 	attach card
 	region=$(region_of card)
 	udev_off
-	# this is a defect of libnvdimm, see Documentation/guide/kernels.rst
+	# this is a defect of libnvdimm, see tools/kernel-reports/nvdimm-region-early.md
 	run "cd /sys/bus/nd/drivers/nd_region; echo $region >unbind
 		for i in \$(seq 100); do
 			echo $region >bind; echo $region >unbind

@@ -57,7 +57,8 @@ alone() {
 
 # region NAME: the name of the region of pmemR.N, daxR.N or namespaceR.N, which is also the
 # name of its lock. Each region has one, since the kernel oopses, on any pmem, if a
-# namespace loses its driver under a file system with DAX.
+# namespace loses its driver under a file system with DAX (pmem-unbind-mounted.md in
+# tools/kernel-reports).
 region() {
 	local number=${1##*/}
 	number=${number//[!0-9.]/}
@@ -76,9 +77,9 @@ destroy() {
 # holding the function's lock.
 #
 # Each function has a lock, except the one that the host unplugs. Without it, two defects of
-# the kernel itself show while a function is unbound. If a device DAX node is opened
-# meanwhile, mapping it oopses, since dax_open() uses the NULL of dax_get_private(). And
-# writing a label uses the dimm's data, which are freed already.
+# the kernel itself show while a function is unbound: mapping a device DAX node that was
+# opened meanwhile oopses, and so can writing a label (dax-open-null.md and
+# nvdimm-label-update.md in tools/kernel-reports).
 bound() {
 	local function
 	pick "/sys/bus/pci/devices/0000:00:*/ndbus*/$1" || return

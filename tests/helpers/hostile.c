@@ -211,10 +211,9 @@ static void mutate_labels(void)
 }
 
 /*
- * Correct the values that the kernel is known to handle wrongly. index.nslot = 0,
- * and label.lbasize other than 0, 512 and 4096, cause a WARNING. If index.nslot
- * times the size of a label needs more than 32 bits, the kernel writes beyond its
- * copy of the area. If a name has no end, it shows the memory behind the name.
+ * Correct the values that the kernel is known to handle wrongly (see
+ * tools/kernel-reports): index.nslot = 0 or too large for 32 bits, label.lbasize
+ * other than 0, 512 and 4096, and a name without an end.
  */
 static void leave_out(void)
 {
@@ -511,9 +510,9 @@ static void find_blocks(void)
 
 /*
  * Correct the values that the kernel uses unchecked, and that make it warn or oops
- * (see Documentation/guide/kernels.rst). In an info block with a right checksum,
- * these are a BTT's numbers, and numbers of a PFN that leave no room for its pages.
- * In a BTT's map and log, these are blocks that the arena does not have.
+ * (see tools/kernel-reports). In an info block with a right checksum, these are a
+ * BTT's numbers, and numbers of a PFN that leave no room for its pages. In a BTT's
+ * map and log, these are blocks that the arena does not have.
  */
 static void leave_out_numbers(unsigned char *b, unsigned int n)
 {

@@ -338,8 +338,8 @@ static void *flip(void *unused)
 
 /*
  * Bind or unbind between calls. If that happens during a call, libnvdimm waits for
- * ever, see Documentation/guide/kernels.rst. The calls after a bind come while the
- * region and its namespaces are still probed.
+ * ever, see tools/kernel-reports/nvdimm-ioctl-deadlock.md. The calls after a bind
+ * come while the region and its namespaces are still probed.
  */
 static void bind_function(bool on)
 {
@@ -376,7 +376,7 @@ static void deadlock(void)
 /*
  * libnvdimm registers a region and its namespaces asynchronously, so wait for that.
  * Otherwise disabling the region would leave its namespaces behind, see
- * Documentation/guide/kernels.rst.
+ * tools/kernel-reports/nvdimm-region-early.md.
  */
 static void wait_probe(void)
 {
