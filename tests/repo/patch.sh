@@ -369,7 +369,7 @@ test_architectures() {
 
 # 7.3 has no big-endian arm64 any more, so this uses 6.12.
 test_byte_order() {
-	local obj=$work/few
+	local obj=$work/few-6.12
 	shows "in a big-endian arm64 kernel the driver can be chosen only with COMPILE_TEST"
 	patched 6.12
 	export ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu-
