@@ -35,5 +35,6 @@ test_lint_finds() {
 	like "kernel-doc" "pdev' not described in 'iopmem_walk'" "$out"
 	like "the guide" "messages.rst: has no \"answers ones only, switch its memory on\" of the driver" "$out"
 	like "a case in the guide" "^ *Documentation/guide/faq.rst: names the case modes/lost, which does not exist\$" "$out"
+	like "the series" "^ *tools/series/[2-4]-[a-z]*\\.patch: does not apply .*: run tools/series/rebuild\$" "$out"
 	like "last line" "^iopmem: lint has findings in: .*fix them$" "$(tail -n 1 <<<"$out")"
 }
