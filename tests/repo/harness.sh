@@ -51,6 +51,27 @@ test_answer() {
 	is "the answer" 12 "$ANSWER"
 }
 
+test_long_output() {
+	local out
+	shows "a guest's output of 200 kB does not get into the environment of commands, though make exports OUT"
+	out=$(OUT=folder bash -c '. "$1/tests/lib.sh"
+		guest() { head -c 200000 /dev/zero | tr "\\0" x; }
+		run "ls" && /bin/echo "${#OUT} bytes"' sh "$top" 2>&1) || bad "a command after that" "to start" "$out"
+	is "a command after that" "200000 bytes" "$out"
+}
+
+test_link_model() {
+	local out
+	shows "tests/bench/pcie computes what a link lets through, and refuses a link that its model does not know"
+	out=$("$top/tests/bench/pcie" 8 4) || bad "pcie 8 4" "to succeed" "$out"
+	# 4 lanes of 8 GT/s in 128b/130b are 3938.5 MB/s, and 64 of 88 bytes are data
+	is "stores of 64 bytes to 4 lanes of 8 GT/s" 2864 "$(sed -n 's/.*store of 64 bytes, write-combining, MB\/s\t//p' <<<"$out")"
+	out=$("$top/tests/bench/pcie" 64 4 2>&1) && bad "pcie 64 4" "to fail" "$out"
+	is "64 GT/s" "pcie: 64 GT/s is PCIe 6.0 or later, which sends in flits: the model ends at 32" "$out"
+	out=$("$top/tests/bench/pcie" fast 4 2>&1) && bad "pcie fast 4" "to fail" "$out"
+	is "no number" "pcie: SPEED, WIDTH and NANOSECONDS are numbers: 8 4 1000, for example" "$out"
+}
+
 test_second_start() {
 	local out
 	shows "a machine that does not start is started a second time, and not a third time"
