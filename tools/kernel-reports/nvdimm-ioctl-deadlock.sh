@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# An ioctl on /dev/nmemX while the nvdimm bus goes. What wants the bus or its parent
+# An ioctl on /dev/nmemX while the nvdimm bus goes. All that needs the bus or its parent
 # hangs afterwards.
 . "$(dirname "$0")/lib.sh"
 
