@@ -252,7 +252,9 @@ test_interrupted() {
 # boot NAME...: do what a boot does: the module is not loaded, and the functions appear
 boot() {
 	local n
-	run "rmmod iopmem_bus; udevadm control --reload"
+	udev_off
+	run "rmmod iopmem_bus"
+	udev_on
 	for n in "$@"; do
 		run "echo 1 >/sys/bus/pci/devices/${F[$n]}/remove; [ ! -e /sys/bus/pci/devices/${F[$n]} ]"
 	done

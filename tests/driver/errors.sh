@@ -19,8 +19,9 @@ functions+=,nvdimm_bus_register,bus_register_notifier,__nvdimm_create,nvdimm_pme
 ready_for() {
 	NAME=$1 REGIONS=$2
 	load "${@:3}"
+	udev_off
 	run "insmod /usr/local/bin/failcall.ko func=$functions || exit
-		echo 1 >/sys/kernel/rcu_expedited; udevadm control --stop-exec-queue
+		echo 1 >/sys/kernel/rcu_expedited
 		echo iopmem >/sys/bus/pci/devices/${F[$1]}/driver_override
 		cat >/tmp/left <<-'END'
 			cd /sys/bus/pci/devices/${F[$1]}
@@ -58,7 +59,8 @@ broken() {
 
 # usable: bind again, and make a namespace on the first region
 usable() {
-	run "rmmod failcall; udevadm control --start-exec-queue; echo 0 >/sys/kernel/rcu_expedited"
+	run "rmmod failcall; echo 0 >/sys/kernel/rcu_expedited"
+	udev_on
 	attach "$NAME"
 	run "ndctl create-namespace -r \$(ls -d /sys/bus/pci/devices/${F[$NAME]}/ndbus*/region* | sed -n '1s,.*/,,p') -m raw"
 	is "bound afterwards, a namespace" raw "$(field mode)"
