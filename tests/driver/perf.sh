@@ -74,6 +74,16 @@ expected() {
 
 runs_in exact_peers slow
 
+# least_ns FILE OPTION...: set VALUE to the nanoseconds that fio takes for one operation, in
+# the faster of two runs. The kernel's own work took 1 % of the time in one run of ten.
+least_ns() {
+	local first
+	fio_ns "$@"
+	first=$VALUE
+	fio_ns "$@"
+	VALUE=$(printf '%s\n' "$first" "$VALUE" | sort -n | head -n 1)
+}
+
 test_unchanged() {
 	local file=/mnt/a/file o=(--ioengine=psync --bs=4k) PEER job was
 	local -A got
@@ -82,10 +92,10 @@ test_unchanged() {
 		peer $PEER
 		namespace fsdax mem
 		for job in read write; do
-			fio_ns "$NODE" --direct=1 "${o[@]}" --rw=rand$job
+			least_ns "$NODE" --direct=1 "${o[@]}" --rw=rand$job
 			got[raw $job 4k,$PEER]=$VALUE
 		done
-		fio_ns "$NODE" --direct=1 "${o[@]}" --rw=randwrite --fsync=1
+		least_ns "$NODE" --direct=1 "${o[@]}" --rw=randwrite --fsync=1
 		got[raw write 4k, fsync,$PEER]=$VALUE
 		run "$(mkfs ext4) && $(mount_dax ext4) && dd if=/dev/zero of=$file bs=1M count=64 status=none && sync
 			for i in 1 2 3 4 5; do faultbench $file 32M 4K || exit; done"
