@@ -11,7 +11,8 @@ RUNTIME=500ms
 
 # provider NAME: set REGION to the region of that bus
 provider() {
-	run "udevadm settle; ndctl list -R -b $1"
+	settle
+	run "ndctl list -R -b $1"
 	REGION=$(field dev)
 }
 
