@@ -162,15 +162,13 @@ void json_add_persistent(struct json_object *to, struct iopmem_function *fn,
 
 int json_print(struct json_object *array, unsigned int flags)
 {
-	const int style = JSON_C_TO_STRING_PRETTY |
-		JSON_C_TO_STRING_NOSLASHESCAPE;
 	size_t n = json_object_array_length(array);
 	struct json_object *shown = array;
 
 	if (n == 1 && flags & JSON_HUMAN)
 		shown = json_object_array_get_idx(array, 0);
 	if (n)
-		puts(json_object_to_json_string_ext(shown, style));
+		puts(json_object_to_json_string_ext(shown, JSON_C_TO_STRING_PRETTY));
 	json_object_put(array);
 	return EXIT_OK;
 }
