@@ -51,6 +51,8 @@ static void test_address(void)
 	check(a.domain == 0x10000 && a.bus == 0xe1);
 	check(!with("abcdef01:00:00.0", parse_address(buf, len, &a)));
 	check(a.domain == 0xabcdef01);
+	check(!with("0000:AF:00.0", parse_address(buf, len, &a)));
+	check(a.bus == 0xaf);
 	check(with("", parse_address(buf, len, &a)) == -EINVAL);
 	check(with("0000:01:00", parse_address(buf, len, &a)) == -EINVAL);
 	check(with("0000:01:00.8", parse_address(buf, len, &a)) == -EINVAL);
