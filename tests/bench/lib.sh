@@ -118,13 +118,27 @@ binding() {
 		done"
 }
 
-# lowest NAME TIMES: bind a function several times, and print the shortest time. The
-# others include waits for the timer's next tick.
+# unbinding NAME...: the same for unbinding
+unbinding() {
+	local name
+	run "cd /sys/bus/pci/drivers/iopmem
+		for f in $(for name in "$@"; do echo "${F[$name]}"; done | tr '\n' ' '); do
+			start=\${EPOCHREALTIME/./}
+			echo \$f >unbind || exit
+			echo \$((\${EPOCHREALTIME/./} - start))
+		done"
+}
+
+# lowest NAME TIMES: bind and unbind a function several times, and set BIND and UNBIND to the
+# shortest times. The others include waits for the timer's next tick.
 lowest() {
-	local i
+	local i bound='' unbound=''
 	for ((i = 0; i < $2; i++)); do
 		binding "$1"
-		echo "$OUT"
-		detach "$1"
-	done | sort -n | head -n 1
+		bound+=$OUT$'\n'
+		unbinding "$1"
+		unbound+=$OUT$'\n'
+	done
+	BIND=$(sort -n <<<"${bound%$'\n'}" | head -n 1)
+	UNBIND=$(sort -n <<<"${unbound%$'\n'}" | head -n 1)
 }
