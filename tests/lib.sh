@@ -207,6 +207,12 @@ udev_on() {
 	run "/lib/systemd/systemd-udevd --daemon"
 }
 
+# without_udev: load libnvdimm's drivers, which udev would load, and stop udev
+without_udev() {
+	run "modprobe -a nd_pmem nd_btt device_dax dax_pmem"
+	udev_off
+}
+
 # rules_on: install our udev rules until the case ends. Most cases run without them, so
 # that udev leaves the function alone.
 rules_on() {

@@ -19,8 +19,7 @@ runs() {
 # quick: save time. End udev, shorten RCU's grace periods, and print only warnings to the
 # console. slow_again undoes that.
 quick() {
-	run "modprobe -a nd_pmem nd_btt device_dax dax_pmem"
-	udev_off
+	without_udev
 	run "dmesg -n 5; echo 1 >/sys/kernel/rcu_expedited"
 }
 
