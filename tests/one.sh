@@ -5,8 +5,8 @@
 case_files=("$top"/tests/{driver,cmd,repo}/*.sh)
 [ -z "$CASES" ] || case_files=("$CASES"/*.sh)
 
-# cases: print "machine file function" for each chosen case. The machines are booted in
-# this order.
+# cases: print "machine file function" for each case of the kinds that are wanted. The
+# machines are booted in this order.
 cases() {
 	local m
 	for m in base moved p2p strict passthrough viommu hotplug nopat bare bars many races cmdline exact exact_peers near demo life torture toolbox bookworm trixie none; do
@@ -24,6 +24,24 @@ cases() {
 				print machine, FILENAME, $0
 			}' "${case_files[@]}"
 	done
+}
+
+# chosen: print the cases that are for this kernel, or those of them that T names
+chosen() {
+	local machine file fn name t
+	while read -r machine file fn; do
+		name=$(basename "$file" .sh)
+		[ -z "$PART" ] || [[ " $PART " = *" $name "* ]] || continue
+		[ -n "$T" ] || echo "$machine $file $fn"
+		for t in $T; do
+			case $t in
+			"$name" | "${fn#test_}" | "$name/${fn#test_}")
+				echo "$machine $file $fn"
+				break
+				;;
+			esac
+		done
+	done < <(cases)
 }
 
 logs() {
