@@ -252,7 +252,8 @@ test_lost() {
 	is "exit status" 2 "$OUT"
 	# shellcheck disable=SC2153 # launch sets it
 	run "setpci -s ${F[card]} COMMAND=2:2; cat $SAID"
-	like "a step" "^[a-z]*: failed: .*iopmem ${F[soft]}: does not answer as it did: reads and flushes fail from here on" "$OUT"
+	# if there are no labels yet, the driver finds it out when the first is written
+	like "a step" "^[a-z]*: failed: .*iopmem ${F[soft]}: (does not answer as it did: reads and flushes fail from here on|BAR 2: does not keep what is written to it, switch its memory on)" "$OUT"
 	like "the end" "^blank: failed: .* does not have what was written to it from byte 0 on" "$OUT"
 }
 
@@ -283,8 +284,8 @@ test_suspend() {
 	blank card2
 	# the folder that is shared with the host is gone after the suspend
 	run "cp -r /host/tree /tmp/tree"
-	parting "make -s -C /tmp/tree check-card CARD=${F[card2]} SUSPEND=yes REPORT=/tmp/report | sed 's/^/iopmem-card: /' >/dev/kmsg"
-	await 600 'said=$(case_log | sed -n "s/.*iopmem-card: //p"); [[ $said = *" failed, "* ]]'
+	parting "{ rm -f /tmp/report; make -s -C /tmp/tree check-card CARD=${F[card2]} SUSPEND=yes REPORT=/tmp/report; echo ended; } 2>&1 | sed 's/^/iopmem-card: /' >/dev/kmsg"
+	await 600 'said=$(case_log | sed -n "s/.*iopmem-card: //p"); [[ $said = *ended ]]'
 	used_up
 	like "suspend" "^suspend: passed: BAR 2 has kept its contents\$" "$said"
 	like "woken" "PM: suspend exit" "$(case_log)"
