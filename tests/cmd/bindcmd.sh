@@ -299,7 +299,17 @@ test_persist() {
 	run "ndctl-iopmem bind --persist ${F[card]}; grep -c ^ACTION /etc/udev/rules.d/60-iopmem-bind.rules"
 	is "again" none "$(json action)"
 	is "rules" 1 "$(tail -n 1 <<<"$OUT")"
-	run "mkdir /tmp/initramfs; DESTDIR=/tmp/initramfs verbose=n sh /usr/share/initramfs-tools/hooks/udev >/dev/null 2>&1; find /tmp/initramfs -path '*/lib/udev/rules.d/60-iopmem-bind.rules' -printf '%f\n'; rm -r /tmp/initramfs"
+	# Debian's 7.3 comes with dracut, its older kernels with initramfs-tools
+	GUEST_SECONDS=600 run "mkdir /tmp/initramfs
+		if [ -e /usr/share/initramfs-tools/hook-functions ]; then
+			DESTDIR=/tmp/initramfs verbose=n sh /usr/share/initramfs-tools/hooks/udev >/dev/null 2>&1
+		else
+			dracut --force --no-kernel --hostonly --modules udev-rules /tmp/initramfs.img >/dev/null 2>&1
+			cd /tmp/initramfs && zcat /tmp/initramfs.img | cpio -i --quiet
+		fi
+		cd /
+		find /tmp/initramfs -path '*/udev/rules.d/60-iopmem-bind.rules' -printf '%f\n'
+		rm -r /tmp/initramfs*"
 	is "Debian's initramfs has" 60-iopmem-bind.rules "$OUT"
 
 	run "ndctl-iopmem unbind --persist ${F[card]}"
