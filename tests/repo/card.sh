@@ -284,9 +284,9 @@ test_suspend() {
 	blank card2
 	# The folder that is shared with the host is gone after the suspend. Whoever asks for a
 	# file there waits for ever, and unbind asks for each file that a process has open. So
-	# hide the processes that have some.
+	# hide the processes that have some. One write to /dev/kmsg is one line (sed -u).
 	run "cp -r /host/tree /tmp/tree"
-	parting "{ rm -f /tmp/report; unshare --pid --fork --mount-proc make -s -C /tmp/tree check-card CARD=${F[card2]} SUSPEND=yes REPORT=/tmp/report; echo ended; } 2>&1 | sed 's/^/iopmem-card: /' >/dev/kmsg"
+	parting "{ rm -f /tmp/report; unshare --pid --fork --mount-proc make -s -C /tmp/tree check-card CARD=${F[card2]} SUSPEND=yes REPORT=/tmp/report; echo ended; } 2>&1 | sed -u 's/^/iopmem-card: /' >/dev/kmsg"
 	await 300 'said=$(case_log | sed -n "s/.*iopmem-card: //p"); [[ $said = *ended ]]'
 	used_up
 	like "suspend" "^suspend: passed: BAR 2 has kept its contents\$" "$said"
