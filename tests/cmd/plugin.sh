@@ -40,6 +40,12 @@ test_make() {
 	shows "make plugin builds; once installed as README.md says, the command starts, and a program can be built with the library"
 	mkdir "$work/installed"
 	(cd "$top" && tar -c VERSION Makefile ndctl-plugin) | tar -C "$work/installed" -x
+	mkdir "$work/bin"
+	out=$(PATH=$work/bin /usr/bin/make -C "$work/installed" plugin 2>&1) && bad "make plugin without meson" "to fail" "success"
+	like "make plugin without meson" "^iopmem: meson is not installed: apt install meson gcc pkgconf " "$out"
+	ln -s /usr/bin/meson "$work/bin"
+	out=$(PATH=$work/bin /usr/bin/make -C "$work/installed" plugin 2>&1) && bad "make plugin without a compiler" "to fail" "success"
+	like "make plugin without a compiler" "^iopmem: cc is not installed: apt install meson gcc pkgconf " "$out"
 	out=$(make -C "$work/installed" plugin 2>&1) || bad "make plugin" "to succeed" "$out"
 	out=$(DESTDIR=$work/root make -C "$work/installed" install-plugin 2>&1) ||
 		bad "make install-plugin" "to succeed" "$out"
